@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The beancounter object.
+//!
+//! There is one [`Beancounter`] for each container that runs or that still has something charged,
+//! and one for the host. It is made by the container's owner, who holds a reference until the
+//! container is gone. Besides, every resource that is not zero counts as one reference, so an
+//! object with a charge needs none of its own: the charge is the reference. Whoever charges must
+//! be kept alive by something else meanwhile (its own numproc charge, the object it clones).
+
+use crate::{
+    counter::{
+        moves_quiet,
+        Counter,
+        Edge,
+        Refused,
+        Severity, //
+    },
+    glue::{
+        Glue,
+        Key,
+        NoPreempt, //
+    },
+    resource::{
+        self,
+        Resource, //
+    },
+    stock::Stock, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    prelude::*,
+    processor::cpu_relax,
+    sync::{
+        aref::AlwaysRefCounted,
+        atomic::{
+            Acquire,
+            Atomic,
+            AtomicFlag,
+            Full,
+            Relaxed, //
+        },
+        barrier::{
+            smp_mb,
+            Read, //
+        }, //
+    }, //
+};
+
+/// One user beancounter (UB).
+#[repr(C)]
+pub(crate) struct Beancounter {
+    counters: [Counter; resource::COUNT],
+    /// The owner, open files, address spaces, and one for each resource that is not zero.
+    refs: Atomic<i64>,
+    /// Is the owner gone? No attachment and no stock any more.
+    dying: AtomicFlag,
+    /// What users call it. Several UBs may have the same id, all but one of them dying.
+    id: u32,
+    /// Counts UBs since boot; 0 is the host.
+    generation: u64,
+    /// Dropped before `key`: fields are dropped in order.
+    glue: Glue,
+    /// The host needs no hooks.
+    _key: Option<Key>,
+}
+
+// SAFETY: A `Beancounter` consists of atomics, constants and `Glue`, which is `Send`.
+unsafe impl Send for Beancounter {}
+
+// SAFETY: As above; `Glue` is `Sync`.
+unsafe impl Sync for Beancounter {}
+
+// SAFETY: The object is freed by `table::release`, which runs when the last reference is gone.
+// All instances are made by `Beancounter::new` with one reference.
+unsafe impl AlwaysRefCounted for Beancounter {
+    fn inc_ref(&self) {
+        self.refs.fetch_add(1, Relaxed);
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference, so the object is alive.
+        unsafe { obj.as_ref() }.drop_ref();
+    }
+}
+
+impl Beancounter {
+    /// A UB with one reference and nothing charged, known to nobody yet.
+    pub(crate) fn new(id: u32, generation: u64) -> Result<KBox<Self>> {
+        let key = (generation != 0).then(Key::new);
+        let glue = Glue::new()?;
+        let ub = KBox::init(
+            try_init!(Self {
+                counters <- pin_init::init_array_from_fn(|index| {
+                    let (barrier, limit) = Resource::from_index(index).initial_bounds();
+                    Counter::new(barrier, limit)
+                }),
+                refs: Atomic::new(1),
+                dying: AtomicFlag::new(false),
+                id,
+                generation,
+                glue,
+                _key: key,
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        ub.glue.set_owner(&ub);
+        Ok(ub)
+    }
+
+    /// The pointer that C code knows the UB by.
+    pub(crate) fn as_raw(&self) -> *mut bindings::ubc {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// # Safety
+    ///
+    /// `ptr` must come from [`Self::as_raw`] of a UB that is kept alive for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *const bindings::ubc) -> &'a Self {
+        // SAFETY: The caller's promise.
+        unsafe { &*ptr.cast() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(crate) fn is_host(&self) -> bool {
+        self.generation == 0
+    }
+
+    pub(crate) fn is_dying(&self) -> bool {
+        self.dying.load(Acquire)
+    }
+
+    /// Forbids attachments and stock from now on.
+    ///
+    /// Returns whether this is the first call. Others stop using stock only after a grace period.
+    pub(crate) fn set_dying(&self) -> bool {
+        !self.dying.xchg(true, Full)
+    }
+
+    pub(crate) fn glue(&self) -> &Glue {
+        &self.glue
+    }
+
+    pub(crate) fn counter(&self, res: Resource) -> &Counter {
+        // A `Resource` is always a valid index.
+        &self.counters[res.index()]
+    }
+
+    /// Takes a reference unless the last one is gone.
+    pub(crate) fn try_get(&self) -> bool {
+        let mut old = self.refs.load(Relaxed);
+
+        while old > 0 {
+            match self.refs.cmpxchg(old, old + 1, Relaxed) {
+                Ok(_) => return true,
+                Err(seen) => old = seen,
+            }
+        }
+        false
+    }
+
+    /// Whether anything but the caller's own reference keeps the UB.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.refs.load(Relaxed) > 1
+    }
+
+    fn drop_ref(&self) {
+        if self.refs.fetch_sub(1, Full) == 1 {
+            self.glue.release_later();
+        }
+    }
+
+    /// Charges `n` units; a refusal is counted, and logged if it breaks something.
+    pub(crate) fn charge(&self, res: Resource, n: i64, severity: Severity) -> Result<(), Refused> {
+        let counter = self.counter(res);
+        let result = match Stock::of(self, res) {
+            None => self.enter(counter.try_charge(n, counter.bound(severity))),
+            Some(stock) => self.charge_stocked(&stock, n, severity),
+        };
+
+        if result.is_err() {
+            counter.fail();
+            if severity == Severity::Soft {
+                self.glue.report(res);
+            }
+        }
+        result
+    }
+
+    /// Gives back `n` units that were charged before.
+    pub(crate) fn uncharge(&self, res: Resource, n: i64) {
+        if let Some(stock) = Stock::of(self, res) {
+            let _guard = NoPreempt::new();
+            if stock.put(n) {
+                return;
+            }
+        }
+        self.leave(self.counter(res).uncharge(n));
+    }
+
+    /// What is in use: `held` less the per-CPU stock.
+    pub(crate) fn in_use(&self, res: Resource) -> i64 {
+        let stocked = Stock::of(self, res).map_or(0, |stock| stock.total());
+
+        (self.counter(res).held() - stocked).max(0)
+    }
+
+    /// Returns all per-CPU stock to the counters.
+    pub(crate) fn drain(&self) {
+        for res in [Resource::NUMFILE, Resource::PRIVVMPAGES] {
+            if let Some(stock) = Stock::of(self, res) {
+                self.steal(&stock);
+            }
+        }
+    }
+
+    /// A refusal stands only if no unit was in transit while `held` and the slots were looked at.
+    fn charge_stocked(&self, stock: &Stock<'_>, n: i64, severity: Severity) -> Result<(), Refused> {
+        let counter = stock.counter();
+
+        {
+            let _guard = NoPreempt::new();
+            if stock.take(n) {
+                return Ok(());
+            }
+            if let Some(edge) = stock.refill(n) {
+                return self.enter(Ok(edge));
+            }
+        }
+        loop {
+            let before = counter.moves();
+            let tried = counter.try_charge(n, counter.bound(severity));
+
+            if tried.is_ok() {
+                return self.enter(tried);
+            }
+            if self.steal(stock) {
+                continue;
+            }
+            // Orders the slots read by `steal` before the second snapshot.
+            smp_mb(Read);
+            if moves_quiet(before) && counter.moves() == before {
+                return Err(Refused);
+            }
+            cpu_relax();
+        }
+    }
+
+    /// Moves the stock of all CPUs back; whether there was any.
+    fn steal(&self, stock: &Stock<'_>) -> bool {
+        if stock.total() == 0 {
+            return false;
+        }
+        // A mover must not be preempted: others wait for it.
+        let _guard = NoPreempt::new();
+        let counter = stock.counter();
+
+        counter.begin_move();
+        let n = stock.empty();
+        let edge = counter.uncharge(n);
+        counter.end_move();
+        self.leave(edge);
+        true
+    }
+
+    /// A resource that leaves zero holds a reference.
+    fn enter(&self, charged: Result<Edge, Refused>) -> Result<(), Refused> {
+        if charged? == Edge::Crossed {
+            self.inc_ref();
+        }
+        Ok(())
+    }
+
+    /// ... until it returns to zero.
+    fn leave(&self, edge: Edge) {
+        if edge == Edge::Crossed {
+            self.drop_ref();
+        }
+    }
+}

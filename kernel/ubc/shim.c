@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The C half of a beancounter: what Rust cannot name (static key, per-CPU
+ * memory, memory cgroup, procfs entries, deferred work).  No policy here.
+ */
+#include <linux/cgroup.h>
+#include <linux/fs.h>
+#include <linux/irq_work.h>
+#include <linux/jump_label_ratelimit.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/proc_fs.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/ubc.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include "shim.h"
+
+/* Delayed, so that a loop of start and stop does not patch code each time. */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(ubc_key, HZ);
+
+/* Around the life of every UB but the host's.  May sleep. */
+void ubc_key_inc(void)
+{
+	static_branch_deferred_inc(&ubc_key);
+}
+
+void ubc_key_dec(void)
+{
+	static_branch_slow_dec_deferred(&ubc_key);
+}
+
+struct ubc_stock {
+	int slot[UBC_STOCKS];
+};
+
+static void ubc_release_work(struct work_struct *work)
+{
+	struct ubc_glue *g = container_of(to_rcu_work(work), struct ubc_glue,
+					  release);
+
+	ubc_release(g->ub);
+}
+
+/* Refusals that kill something are logged outside of the charging context. */
+static void ubc_report_irq(struct irq_work *work)
+{
+	struct ubc_glue *g = container_of(work, struct ubc_glue, report);
+	unsigned long mask = atomic_xchg(&g->refused, 0);
+	unsigned int res;
+
+	for_each_set_bit(res, &mask, UBC_RESOURCES)
+		if (__ratelimit(&g->ratelimit))
+			pr_info("Fatal resource shortage: %s, UB %u.\n",
+				ubc_resource_name(res), ubc_id(g->ub));
+}
+
+static void ubc_shrink_work(struct work_struct *work)
+{
+	struct ubc_glue *g = container_of(work, struct ubc_glue, shrink);
+
+	mem_cgroup_reclaim_to_max(g->memcg, READ_ONCE(g->memcg->memory.max));
+}
+
+struct ubc_glue *ubc_glue_alloc(void)
+{
+	struct ubc_glue *g = kzalloc(sizeof(*g), GFP_KERNEL);
+
+	if (!g)
+		return NULL;
+	g->stock = alloc_percpu(struct ubc_stock);
+	if (!g->stock) {
+		kfree(g);
+		return NULL;
+	}
+	INIT_RCU_WORK(&g->release, ubc_release_work);
+	INIT_WORK(&g->shrink, ubc_shrink_work);
+	init_irq_work(&g->report, ubc_report_irq);
+	ratelimit_state_init(&g->ratelimit, 300 * HZ, 4);
+	ratelimit_set_flags(&g->ratelimit, RATELIMIT_MSG_ON_RELEASE);
+	return g;
+}
+
+void ubc_glue_own(struct ubc_glue *g, struct ubc *ub)
+{
+	g->ub = ub;
+}
+
+void ubc_glue_free(struct ubc_glue *g)
+{
+	ubc_glue_proc_del(g);
+	irq_work_sync(&g->report);
+	if (g->memcg) {
+		ubc_glue_unbind(g);
+		cancel_work_sync(&g->shrink);
+		css_put(&g->memcg->css);
+	}
+	free_percpu(g->stock);
+	kfree(g);
+}
+
+/* The last charge may be returned in any context: free from a work item. */
+void ubc_glue_release_later(struct ubc_glue *g)
+{
+	queue_rcu_work(system_dfl_wq, &g->release);
+}
+
+void ubc_glue_report(struct ubc_glue *g, u32 res)
+{
+	atomic_or(BIT(res), &g->refused);
+	irq_work_queue(&g->report);
+}
+
+/* Per-CPU stock */
+
+int *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx)
+{
+	return &per_cpu_ptr(g->stock, cpu)->slot[idx];
+}
+
+int *ubc_stock_slot_local(struct ubc_glue *g, u32 idx)
+{
+	return &raw_cpu_ptr(g->stock)->slot[idx];
+}
+
+u32 ubc_next_cpu(int cpu)
+{
+	return cpumask_next(cpu, cpu_possible_mask);
+}
+
+u32 ubc_nr_cpus(void)
+{
+	return num_possible_cpus();
+}
+
+void ubc_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void ubc_preempt_enable(void)
+{
+	preempt_enable();
+}
+
+/* Memory cgroup */
+
+int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css;
+	struct mem_cgroup *memcg;
+
+	css = cgroup_get_e_css(cgrp, &memory_cgrp_subsys);
+	if (css->cgroup != cgrp) {
+		css_put(css);
+		return -ENODEV;
+	}
+	memcg = mem_cgroup_from_css(css);
+	if (g->memcg || cgroup_is_populated(cgrp) ||
+	    cmpxchg(&memcg->ub, NULL, g->ub)) {
+		css_put(css);
+		return -EBUSY;
+	}
+	/* The reference to css is ours until ubc_glue_free(). */
+	smp_store_release(&g->memcg, memcg);	/* ubc_glue_bound() */
+	return 0;
+}
+
+/* No failure is counted any more once a grace period has passed. */
+void ubc_glue_unbind(struct ubc_glue *g)
+{
+	if (g->memcg)
+		cmpxchg(&g->memcg->ub, g->ub, NULL);
+}
+
+bool ubc_glue_bound(struct ubc_glue *g)
+{
+	/* Pairs with the release in ubc_glue_bind(). */
+	return smp_load_acquire(&g->memcg);
+}
+
+static unsigned long ubc_from_counter(unsigned long pages)
+{
+	return pages >= PAGE_COUNTER_MAX ? LONG_MAX : pages;
+}
+
+void ubc_glue_memcg_read(struct ubc_glue *g, bool swap, unsigned long *held,
+			 unsigned long *maxheld, unsigned long *limit)
+{
+	struct page_counter *c = swap ? &g->memcg->swap : &g->memcg->memory;
+
+	*held = page_counter_read(c);
+	*maxheld = max(READ_ONCE(c->watermark), *held);
+	*limit = ubc_from_counter(READ_ONCE(c->max));
+}
+
+/* Takes effect at once; what is above a lower limit is reclaimed later. */
+void ubc_glue_memcg_limit(struct ubc_glue *g, bool swap, unsigned long limit)
+{
+	struct mem_cgroup *memcg = g->memcg;
+
+	limit = min(limit, PAGE_COUNTER_MAX);
+	if (swap) {
+		xchg(&memcg->swap.max, limit);
+		return;
+	}
+	xchg(&memcg->memory.max, limit);
+	queue_work(system_dfl_wq, &g->shrink);
+}
+
+void ubc_memcg_fail_slow(struct mem_cgroup *memcg)
+{
+	struct ubc *ub;
+
+	rcu_read_lock();
+	ub = READ_ONCE(memcg->ub);
+	if (ub) {
+		ubc_fail(ub, UBC_PHYSPAGES);
+		if (page_counter_read(&memcg->swap) >= READ_ONCE(memcg->swap.max))
+			ubc_fail(ub, UBC_SWAPPAGES);
+	}
+	rcu_read_unlock();
+}
+
+/* The whole machine */
+
+unsigned long ubc_ram_pages(void)
+{
+	return totalram_pages();
+}
+
+void ubc_host_read(struct ubc_host *h)
+{
+	unsigned long ram = totalram_pages();
+
+	h->numproc = nr_threads;
+	h->numfile = get_nr_files();
+	h->physpages = ram - min(ram, global_zone_page_state(NR_FREE_PAGES));
+	h->swappages = 0;
+	if (IS_ENABLED(CONFIG_SWAP))
+		h->swappages = max(0L, total_swap_pages - get_nr_swap_pages());
+}

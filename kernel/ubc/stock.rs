@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Per-CPU stock: units that are in `held` but not in use.
+//!
+//! Only for resources that are charged by many CPUs at once, and only while the bound is so far
+//! away that the stock of all CPUs does not matter. The slots are ordinary atomics, so a charger
+//! that would be refused takes them back from every CPU, online or not, without an interrupt.
+
+use crate::{
+    bean::Beancounter,
+    counter::{
+        Counter,
+        Edge, //
+    },
+    glue::{
+        cpus,
+        nr_cpus,
+        Glue, //
+    },
+    resource::Resource, //
+};
+use kernel::{
+    bindings,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
+};
+
+/// The stock of one resource of one UB.
+pub(crate) struct Stock<'a> {
+    ub: &'a Beancounter,
+    counter: &'a Counter,
+    glue: &'a Glue,
+    /// Index of the slots.
+    index: u32,
+    /// Units fetched at a time. A slot holds at most twice as many.
+    batch: i32,
+}
+
+impl<'a> Stock<'a> {
+    /// The stock of a resource that may have some.
+    pub(crate) fn of(ub: &'a Beancounter, res: Resource) -> Option<Self> {
+        let (index, batch) = match res {
+            Resource::NUMFILE => (bindings::ubc_stocked_UBC_STOCK_NUMFILE, 8),
+            Resource::PRIVVMPAGES => (bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES, 256),
+            _ => return None,
+        };
+
+        Some(Self {
+            ub,
+            counter: ub.counter(res),
+            glue: ub.glue(),
+            index,
+            batch,
+        })
+    }
+
+    pub(crate) fn counter(&self) -> &'a Counter {
+        self.counter
+    }
+
+    /// Takes `n` units from this CPU. Preemption is off, here and in the next two functions, so
+    /// that a grace period after [`Beancounter::set_dying`] ends all use of the slots.
+    pub(crate) fn take(&self, n: i64) -> bool {
+        let Some(n) = self.small(n) else {
+            return false;
+        };
+
+        change(self.glue.local_slot(self.index), |old| {
+            (old >= n).then(|| old - n)
+        })
+    }
+
+    /// Charges `n` units and one batch for this CPU.
+    pub(crate) fn refill(&self, n: i64) -> Option<Edge> {
+        self.small(n)?;
+        let batch = i64::from(self.batch);
+        let bound = self.counter.barrier() - self.margin();
+
+        if self.counter.held() > bound - n - batch {
+            return None;
+        }
+        self.counter.begin_move();
+        let edge = self.counter.try_charge(n + batch, bound).ok();
+        if edge.is_some() {
+            self.glue.local_slot(self.index).fetch_add(self.batch, Full);
+        }
+        self.counter.end_move();
+        edge
+    }
+
+    /// Keeps `n` units that are not in use any more on this CPU.
+    pub(crate) fn put(&self, n: i64) -> bool {
+        let Some(n) = self.small(n) else {
+            return false;
+        };
+
+        if self.counter.held() > self.counter.barrier() - self.margin() {
+            return false;
+        }
+        change(self.glue.local_slot(self.index), |old| {
+            old.checked_add(n).filter(|&new| new <= 2 * self.batch)
+        })
+    }
+
+    /// The sum over all CPUs.
+    pub(crate) fn total(&self) -> i64 {
+        self.slots().map(|slot| i64::from(slot.load(Relaxed))).sum()
+    }
+
+    /// Empties the slots of all CPUs and returns what was there.
+    pub(crate) fn empty(&self) -> i64 {
+        self.slots().map(|slot| i64::from(slot.xchg(0, Full))).sum()
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &'a Atomic<i32>> + '_ {
+        cpus().map(|cpu| self.glue.slot(cpu, self.index))
+    }
+
+    /// `n` if stock is in use now and that many units fit in.
+    fn small(&self, n: i64) -> Option<i32> {
+        let per_cpu = 64 * i64::from(self.batch);
+
+        if self.ub.is_dying() || self.counter.barrier() < per_cpu * nr_cpus() {
+            return None;
+        }
+        i32::try_from(n).ok().filter(|&n| n <= self.batch)
+    }
+
+    /// No stock is built up closer than this to the barrier.
+    fn margin(&self) -> i64 {
+        2 * i64::from(self.batch) * nr_cpus()
+    }
+}
+
+/// Replaces the value of a slot by what `f` makes of it, unless that is nothing.
+fn change(slot: &Atomic<i32>, f: impl Fn(i32) -> Option<i32>) -> bool {
+    let mut old = slot.load(Relaxed);
+
+    while let Some(new) = f(old) {
+        match slot.cmpxchg(old, new, Full) {
+            Ok(_) => return true,
+            Err(seen) => old = seen,
+        }
+    }
+    false
+}
