@@ -48,8 +48,8 @@ DECLARE_STATIC_KEY_FALSE(ve_key);
 /* kernel/ve, Rust: a reference more, a reference less (may sleep). */
 void ve_get(struct ve *ve);
 void ve_put(struct ve *ve);
-/* kernel/ve, Rust: the init of @ve is dead and its pid namespace empty. */
-void ve_init_exited(struct ve *ve, int wait_status, int reboot);
+/* kernel/ve, Rust: the init of @ve, current, is dying. */
+void ve_init_dying(struct ve *ve, int wait_status, int reboot);
 /* kernel/ve, Rust: contents of /proc/vz/veinfo. */
 int ve_veinfo_show(struct seq_file *m, void *unused);
 /* kernel/ve, Rust: may a VE see the entry @name of /proc, or of @dir in it? */
@@ -99,13 +99,13 @@ static inline void ve_disown_user_ns(struct user_namespace *ns)
 		ve_put(ns->ve);
 }
 
-/* zap_pid_ns_processes(): only the calling init is left in @ns. */
-static inline void ve_pid_ns_zapped(struct pid_namespace *ns, int wait_status)
+/* zap_pid_ns_processes(): the init of @ns dies. */
+static inline void ve_pid_ns_dying(struct pid_namespace *ns, int wait_status)
 {
 	struct ve *ve = ve_of_user_ns(ns->user_ns);
 
 	if (ve && ve->pid_ns == ns)
-		ve_init_exited(ve, wait_status, ns->reboot);
+		ve_init_dying(ve, wait_status, ns->reboot);
 }
 
 /* clone_time_ns(): the clocks of a VE start at zero. */
@@ -186,7 +186,7 @@ static inline int ve_init_cred(struct cred *cred, struct ve *ve)
 }
 
 static inline void ve_disown_user_ns(struct user_namespace *ns) { }
-static inline void ve_pid_ns_zapped(struct pid_namespace *ns, int wait_status) { }
+static inline void ve_pid_ns_dying(struct pid_namespace *ns, int wait_status) { }
 static inline void ve_init_time_offsets(struct user_namespace *user_ns,
 					struct time_namespace *old,
 					struct timens_offsets *offsets) { }

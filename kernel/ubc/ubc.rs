@@ -46,6 +46,7 @@ impl kernel::Module for Ubc {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         table::init()?;
         glue::proc_init()?;
+        table::show_host()?;
         Ok(Ubc)
     }
 }

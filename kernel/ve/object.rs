@@ -36,7 +36,7 @@ pub(crate) enum State {
     Running = bindings::VZCTL_STATE_RUNNING,
     /// As running, but no task gets CPU time.
     Frozen = bindings::VZCTL_STATE_FROZEN,
-    /// Init is dead, or there will never be one.
+    /// Init is dying, or there will never be one.
     Stopping = bindings::VZCTL_STATE_STOPPING,
     /// Nothing is left but this object.
     Dead = bindings::VZCTL_STATE_DEAD,

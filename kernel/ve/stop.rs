@@ -21,10 +21,7 @@ use kernel::{
         delay::fsleep,
         Delta, //
     },
-    workqueue::{
-        self,
-        WorkItem, //
-    },
+    workqueue::WorkItem, //
 };
 
 /// First pause between two attempts to take a VE down, in milliseconds; it doubles each time.
@@ -150,8 +147,11 @@ impl Ve {
         Ok(())
     }
 
-    /// Init is dead and its pid namespace is empty; called by the dying init itself.
-    pub(crate) fn init_exited(self: ArcBorrow<'_, Self>, code: i32, reboot: i32) {
+    /// Init is dying, and kills all that has a pid in its namespace; called by init itself.
+    ///
+    /// The stop work does not wait for init, because init may be waiting for it: a process that
+    /// entered from the host has no pid inside, but has children that only it can reap.
+    pub(crate) fn init_dying(self: ArcBorrow<'_, Self>, code: i32, reboot: i32) {
         {
             let mut inner = self.inner.lock();
             inner.code = code;
@@ -166,7 +166,7 @@ impl Ve {
         }
         self.changed.notify_all();
         // Only the death of init queues the work, and init dies once.
-        let _ = workqueue::system_unbound().enqueue(Arc::from(self));
+        let _ = sys::stop_queue().enqueue(Arc::from(self));
     }
 
     /// Gives back everything, frees the id and reports.

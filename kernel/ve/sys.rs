@@ -27,6 +27,7 @@ use kernel::{
         Arc,
         ArcBorrow, //
     },
+    workqueue::Queue,
 };
 
 pub(crate) const SIGHUP: i32 = bindings::SIGHUP as i32;
@@ -310,6 +311,13 @@ pub(crate) fn host_nproc() -> u32 {
     unsafe { bindings::ve_host_nproc() }
 }
 
+/// The queue of the stop work, which sleeps: any number at once, on any CPU.
+pub(crate) fn stop_queue() -> &'static Queue {
+    // SAFETY: The pointer is set before any initcall of this kind runs and never changes, and the
+    // queue is never destroyed.
+    unsafe { Queue::from_raw(bindings::system_dfl_wq) }
+}
+
 /// Waits until files and mounts whose last use is over are gone.
 pub(crate) fn flush_mounts() {
     // SAFETY: Both may sleep, as the caller may.
@@ -394,10 +402,10 @@ unsafe extern "C" fn ve_put(ve: *mut bindings::ve) {
 ///
 /// `ve` must be alive.
 #[export]
-unsafe extern "C" fn ve_init_exited(ve: *mut bindings::ve, wait_status: c_int, reboot: c_int) {
+unsafe extern "C" fn ve_init_dying(ve: *mut bindings::ve, wait_status: c_int, reboot: c_int) {
     // SAFETY: As in `ve_get()`: the caller's user namespace holds a reference.
     let ve = unsafe { ArcBorrow::<'_, Ve>::from_raw(ve.cast()) };
-    ve.init_exited(wait_status, reboot);
+    ve.init_dying(wait_status, reboot);
 }
 
 /// # Safety

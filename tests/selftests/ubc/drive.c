@@ -57,6 +57,21 @@ static void make_refused(struct ve *ve, const struct unit *u, int n)
 		check_err(ve_call(ve, u->make, 1), u->err);
 }
 
+/*
+ * Makes and frees one unit: the first may pull in what init did not need
+ * before.  Some are freed by RCU only, hence the wait.
+ */
+static void settle(struct ve *ve, const struct unit *u)
+{
+	unsigned long idle = ub_held(ve->id, u->name);
+	long long until = vz_now_ms() + 2000;
+
+	make_ok(ve, u, 1);
+	check_eq(ve_call(ve, u->make, 0), 0);
+	while (ub_held(ve->id, u->name) > idle && vz_poll_step(until))
+		;
+}
+
 void drive_hard(unsigned int id, const struct unit *u)
 {
 	struct ub_line base, l;
@@ -64,9 +79,7 @@ void drive_hard(unsigned int id, const struct unit *u)
 	struct ve ve;
 
 	ve_start(&ve, id, NULL);
-	/* The first unit may pull in what init did not need before. */
-	make_ok(&ve, u, 1);
-	check_eq(ve_call(&ve, u->make, 0), 0);
+	settle(&ve, u);
 	base = ub_line(id, u->name);
 	check_eq(base.failcnt, 0);
 	check_eq(base.barrier, UB_MAX);
@@ -136,6 +149,12 @@ void drive_neighbour(unsigned int id, const struct unit *u)
 	drive_stop(&a);
 }
 
+static void sleep_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
 static const struct unit *unit;
 static pthread_barrier_t gate;
 static int tries, made, wrong;
@@ -152,8 +171,9 @@ static void *maker(void *unused)
 		else if (errno != unit->err)
 			__atomic_store_n(&wrong, errno, __ATOMIC_SEQ_CST);
 	}
-	/* Threads count, and files are freed with the last one. */
 	pthread_barrier_wait(&gate);
+	/* A thread that ends would give back its own place. */
+	sleep_for_ever();
 	return NULL;
 }
 
@@ -175,8 +195,7 @@ static long run_threads(long unused)
 	ve_shared[2] = made;
 	ve_shared[3] = wrong;
 	ve_shared[0] = 2;
-	for (;;)
-		pause();
+	sleep_for_ever();
 	return 0;
 }
 

@@ -114,11 +114,12 @@ static void back_to_idle(void)
 	check_eq(ve_call(&ve, end_children, 0), 0);
 	for (r = 0; r < NCHURNED; r++)
 		base[r] = ub_held(ID, churned[r].name);
+	for (i = 0; i < 4; i++)
+		ve_spawn(&ve, churn, 0);
+	/* With all of them there is no room for all they want. */
 	for (r = 0; r < 4; r++)
 		check_ok(vz_ubc(ve.fd, 0, churned[r].res, base[r] + 5,
 				base[r] + 5));
-	for (i = 0; i < 4; i++)
-		ve_spawn(&ve, churn, 0);
 	check_soon(ve.shared[0] > 500, 60000);
 	check_eq(ve_call(&ve, end_children, 0), 0);
 	want_idle(base, NCHURNED);

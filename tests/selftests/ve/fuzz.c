@@ -129,7 +129,7 @@ static void keep(int fd)
 
 static int touchable(const char *p)
 {
-	return p >= area && p + 64 <= area + 4096;
+	return (uintptr_t)p - (uintptr_t)area <= 4096 - 64;
 }
 
 /* True if the call would change limits of the host. */

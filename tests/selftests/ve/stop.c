@@ -117,19 +117,23 @@ static long do_reboot(long cmd)
 		       cmd, NULL);
 }
 
+static int init_reboots(void)
+{
+	return do_reboot((int)LINUX_REBOOT_CMD_RESTART);
+}
+
 static void reboot_case(unsigned int cmd, unsigned int reason,
 			const char *event, int in_child)
 {
+	struct ve_opts opts = { .init = in_child ? NULL : init_reboots };
 	struct vzctl_get get;
 	int ev = uevent_socket();
 	struct ve ve;
 
-	ve_start(&ve, ID, NULL);
+	ve_start(&ve, ID, &opts);
 	check_ok(uevent_wait(ev, "start", ID, 5000));
 	if (in_child)
 		ve_spawn(&ve, do_reboot, cmd);
-	else if (!fork())
-		_exit(ve_call(&ve, do_reboot, cmd));
 	ve_wait_dead(&ve, 10000, &get);
 	check_eq(get.reason, reason);
 	check_ok(uevent_wait(ev, event, ID, 5000));

@@ -14,6 +14,7 @@ struct counts {
 	} item[COUNT_MAX];
 };
 
+/* What is there now; waits a little for what is on its way out. */
 void counts_take(struct counts *c);
 /*
  * Waits until every exact count is back and the others have grown by less

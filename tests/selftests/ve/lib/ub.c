@@ -117,8 +117,6 @@ int uevent_wait(int fd, const char *event, unsigned int id, int ms)
 		    has(buf, n, "ACTION=change") &&
 		    has(buf, n, "DEVNAME=vzctl"))
 			return 0;
-		if (has(buf, n, veid))
-			vz_note("other event: %s", buf);
 	}
 	return -1;
 }
