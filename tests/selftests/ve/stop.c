@@ -117,6 +117,14 @@ static long do_reboot(long cmd)
 		       cmd, NULL);
 }
 
+/* Not before init has told the test that it has a child. */
+static long reboot_later(long cmd)
+{
+	while (!ve_shared[0])
+		usleep(1000);
+	return do_reboot(cmd);
+}
+
 static int init_reboots(void)
 {
 	return do_reboot((int)LINUX_REBOOT_CMD_RESTART);
@@ -133,7 +141,8 @@ static void reboot_case(unsigned int cmd, unsigned int reason,
 	ve_start(&ve, ID, &opts);
 	check_ok(uevent_wait(ev, "start", ID, 5000));
 	if (in_child)
-		ve_spawn(&ve, do_reboot, cmd);
+		ve_spawn(&ve, reboot_later, cmd);
+	ve.shared[0] = 1;
 	ve_wait_dead(&ve, 10000, &get);
 	check_eq(get.reason, reason);
 	check_ok(uevent_wait(ev, event, ID, 5000));

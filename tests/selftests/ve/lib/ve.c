@@ -223,6 +223,8 @@ static int each_ve(int do_kill)
 			continue;
 		vz_note("killing VE %u", id);
 		vz_kill(fd, SIGKILL);
+		if (poll(&(struct pollfd){ .fd = fd }, 1, 10000) != 1)
+			vz_note("VE %u does not die", id);
 		close(fd);
 	}
 	closedir(dir);
