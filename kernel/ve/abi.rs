@@ -65,9 +65,8 @@ pub(crate) fn read<T: Abi>(arg: usize) -> Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     // SAFETY: The pointer and length describe `value`, which is initialised (to zero) and
     // exclusively borrowed for the life of the slice.
-    let bytes = unsafe {
-        core::slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>())
-    };
+    let bytes =
+        unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
     let mut reader = UserSlice::new(UserPtr::from_addr(arg), size).reader();
     let (head, _) = bytes.split_at_mut_checked(known).ok_or(EINVAL)?;
     reader.read_slice(head)?;

@@ -207,7 +207,10 @@ impl VeFile {
             inner.init.clone()
         };
         match init {
-            Some(init) => init.set_uts(release, CStr::from_bytes_until_nul(&text).map_err(|_| EINVAL)?),
+            Some(init) => init.set_uts(
+                release,
+                CStr::from_bytes_until_nul(&text).map_err(|_| EINVAL)?,
+            ),
             // `CREATE2` will look at it.
             None if release => Ok(()),
             None => Err(ESRCH),

@@ -96,8 +96,14 @@ int __ve_init_cred(struct cred *cred, struct ve *ve)
 		return -ENOMEM;
 	free_uid(cred->user);
 	cred->user = user;
-	cred->uid = cred->euid = cred->suid = cred->fsuid = uid;
-	cred->gid = cred->egid = cred->sgid = cred->fsgid = gid;
+	cred->uid = uid;
+	cred->euid = uid;
+	cred->suid = uid;
+	cred->fsuid = uid;
+	cred->gid = gid;
+	cred->egid = gid;
+	cred->sgid = gid;
+	cred->fsgid = gid;
 	set_groups(cred, kernel_cred()->group_info);
 
 	caps = cap_intersect(caps, CAP_FULL_SET);

@@ -159,8 +159,7 @@ impl Cgroups {
         // SAFETY: The pointers are to local variables.
         to_result(unsafe { bindings::ve_cgroup_create(veid, outer, inner, enter) })?;
         // SAFETY: On success the callee has stored three references, which are not null.
-        let [outer, inner, enter] =
-            groups.map(|g| Cgroup(unsafe { NonNull::new_unchecked(g) }));
+        let [outer, inner, enter] = groups.map(|g| Cgroup(unsafe { NonNull::new_unchecked(g) }));
         Ok(Cgroups {
             outer,
             inner,
@@ -225,9 +224,7 @@ impl Beancounter {
     pub(crate) fn set_limit(&self, args: &abi::UbcLimit) -> Result {
         let (barrier, limit) = bounds(args)?;
         // SAFETY: `self` holds the owner's reference; the values are checked by the callee.
-        to_result(unsafe {
-            bindings::ubc_set_limit(self.as_ptr(), args.resource, barrier, limit)
-        })
+        to_result(unsafe { bindings::ubc_set_limit(self.as_ptr(), args.resource, barrier, limit) })
     }
 
     /// Makes the calling task, which is the host's, pay here.
@@ -270,9 +267,7 @@ fn bounds(args: &abi::UbcLimit) -> Result<(usize, usize)> {
 pub(crate) fn set_limit_by_id(args: &abi::UbcLimit) -> Result {
     let (barrier, limit) = bounds(args)?;
     // SAFETY: Everything is checked by the callee.
-    to_result(unsafe {
-        bindings::ubc_set_limit_id(args.id, args.resource, barrier, limit)
-    })
+    to_result(unsafe { bindings::ubc_set_limit_id(args.id, args.resource, barrier, limit) })
 }
 
 /// Moves the calling process into namespaces and control group of `ve`.
@@ -372,9 +367,8 @@ pub(crate) unsafe fn anon_fd(
     let flags = (bindings::O_RDWR | bindings::O_CLOEXEC) as i32;
     // SAFETY: `name` is a C string, the operations are static, and by the contract of this
     // function they fit the private data.
-    let fd = unsafe {
-        bindings::anon_inode_getfd(name.as_char_ptr(), &operations.0, private, flags)
-    };
+    let fd =
+        unsafe { bindings::anon_inode_getfd(name.as_char_ptr(), &operations.0, private, flags) };
     to_result(fd.min(0))?;
     Ok(fd as isize)
 }
@@ -427,10 +421,7 @@ unsafe extern "C" fn ve_proc_allowed(dir: *const c_char, name: *const c_char) ->
 ///
 /// `m` must be a valid `seq_file` in its show function.
 #[export]
-unsafe extern "C" fn ve_veinfo_show(
-    m: *mut bindings::seq_file,
-    _unused: *mut c_void,
-) -> c_int {
+unsafe extern "C" fn ve_veinfo_show(m: *mut bindings::seq_file, _unused: *mut c_void) -> c_int {
     // SAFETY: By the contract of this function; the owner of the file's procfs instance lives as
     // long as the instance.
     let own = unsafe { bindings::ve_of_seq(m).as_ref() }.map(|ve| ve.veid);

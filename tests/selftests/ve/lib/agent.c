@@ -18,7 +18,7 @@
 struct msg {
 	int op;
 	int err;
-	long (*fn)(long);
+	long (*fn)(long arg);
 	long val;
 };
 

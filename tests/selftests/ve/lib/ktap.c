@@ -249,14 +249,18 @@ int vz_main(const struct vz_case *cases, size_t count, int argc, char **argv)
 	say("KTAP version 1");
 	say("1..%d", planned);
 	for (i = 0; i < count; i++) {
+		const char *skip;
 		int ret;
 
 		if (!wanted(cases[i].name, argc, argv))
 			continue;
 		ret = run_case(&cases[i]);
 		failed += ret == EXIT_FAIL;
+		skip = "";
+		if (ret == EXIT_SKIP)
+			skip = " # SKIP";
 		say("%s %d %s%s", ret == EXIT_FAIL ? "not ok" : "ok", ++nr,
-		    cases[i].name, ret == EXIT_SKIP ? " # SKIP" : "");
+		    cases[i].name, skip);
 	}
 	return failed ? EXIT_FAIL : 0;
 }

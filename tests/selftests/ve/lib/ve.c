@@ -211,6 +211,7 @@ static int each_ve(int do_kill)
 		return 0;
 	while ((d = readdir(dir))) {
 		unsigned int id = strtoul(d->d_name, NULL, 10);
+		struct pollfd p = { .fd = -1 };
 		int fd;
 
 		if (!id)
@@ -222,8 +223,9 @@ static int each_ve(int do_kill)
 		if (fd < 0)
 			continue;
 		vz_note("killing VE %u", id);
-		vz_kill(fd, SIGKILL);
-		if (poll(&(struct pollfd){ .fd = fd }, 1, 10000) != 1)
+		/* One without init goes with its descriptors. */
+		p.fd = fd;
+		if (!vz_kill(fd, SIGKILL) && poll(&p, 1, 10000) != 1)
 			vz_note("VE %u does not die", id);
 		close(fd);
 	}
