@@ -7,17 +7,15 @@
 //!
 //! A beancounter (UB) differs from a memory cgroup in 4 ways:
 //!
-//! 1. Each resource has two bounds, and the caller says which one may refuse it ([`Severity`]).
+//! 1. Each resource has two bounds, and the caller says which one may refuse it (`Severity`).
 //! 2. A refused request leaves no trace in `held`, so it never makes another one fail.
 //! 3. The payer is recorded in the charged object and never changes, wherever its user moves.
 //! 4. There is no hierarchy: a container has one UB, the host is UB 0 and is never charged.
 //!
-//! The C face is `include/linux/ubc.h`; [`export`] implements it. [`glue`] wraps what only C can
+//! The C face is `include/linux/ubc.h`; `export` implements it. `glue` wraps what only C can
 //! do (`shim.c`, `proc.c`).
 //!
-//! Lock order: the mutex of [`table`] is taken first and last; everything else is lockless.
-//!
-//! [`Severity`]: counter::Severity
+//! Lock order: the mutex of `table` is taken first and last; everything else is lockless.
 
 use kernel::prelude::*;
 

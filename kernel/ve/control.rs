@@ -35,7 +35,7 @@ impl MiscDevice for Control {
     }
 
     fn ioctl(_device: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        if _IOC_TYPE(cmd) != u32::from(bindings::VZCTL_IOC_TYPE as u8) {
+        if _IOC_TYPE(cmd) != u32::from(bindings::VZCTL_IOC_TYPE) {
             return Err(ENOTTY);
         }
         if !sys::caller_is_admin() {

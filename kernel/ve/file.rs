@@ -135,7 +135,7 @@ unsafe extern "C" fn poll(
 unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
     // SAFETY: `install()` stored a pointer to a `VeFile` that lives until `release()`.
     let this = unsafe { &*(*file).private_data.cast::<VeFile>() };
-    let result = if _IOC_TYPE(cmd) != u32::from(bindings::VZCTL_IOC_TYPE as u8) {
+    let result = if _IOC_TYPE(cmd) != u32::from(bindings::VZCTL_IOC_TYPE) {
         Err(ENOTTY)
     } else if !sys::caller_is_admin() {
         Err(EPERM)

@@ -7,8 +7,8 @@
 //! tasks, mounts, control groups and beancounter of the VE are gone.
 //!
 //! A VE is a user namespace plus the namespaces it owns (`include/linux/ve.h`).  There is one
-//! [`object::Ve`] for each; [`table`] finds it by number, [`control`] and [`file`] are the ways in
-//! from user space, [`create`], [`enter`] and [`stop`] what happens to it.  Only [`sys`], [`abi`]
+//! `object::Ve` for each; `table` finds it by number, `control` and `file` are the ways in
+//! from user space, `create`, `enter` and `stop` what happens to it.  Only `sys`, `abi`
 //! and the two files that implement file operations touch raw pointers.
 //!
 //! Lock order:

@@ -110,7 +110,7 @@ package() {
 	dpkg-deb --root-owner-group -b "$dir/p" "$dir/vztest.deb"
 	vzctl exec2 $id 'cat >/root/vztest.deb' <"$dir/vztest.deb"
 	rm -rf "$dir"
-	in_ve $id 'DEBIAN_FRONTEND=noninteractive apt-get install -y --no-download /root/vztest.deb'
+	in_ve $id 'DEBIAN_FRONTEND=noninteractive apt-get install -y /root/vztest.deb'
 	same "$(in_ve $id vztest)" "vztest runs as root"
 	in_ve $id 'dpkg -r vztest'
 	status 127 in_ve $id vztest

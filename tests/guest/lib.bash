@@ -109,7 +109,8 @@ left_running() { # ID
 	grep -E "^ *$id " /proc/vz/veinfo || true
 	grep -F "/vz/root/$id" /proc/self/mountinfo || true
 	grep -lE "^envID:[[:space:]]$id\$" /proc/[0-9]*/status 2>/dev/null || true
-	[ ! -e /run/vz/"$id" ] || echo "/run/vz/$id"
+	# What vzctl status shows of a failed command stays.
+	find /run/vz/"$id" -mindepth 1 ! -name last_error 2>/dev/null || true
 	[ ! -e /var/lib/vzctl/vzreboot/"$id" ] || echo "the mark in vzreboot"
 }
 

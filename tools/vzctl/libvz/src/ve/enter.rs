@@ -52,7 +52,7 @@ impl<'f> Raw<'f> {
         let old = rustix::termios::tcgetattr(fd).ok()?;
         let mut raw = old.clone();
         raw.make_raw();
-        rustix::termios::tcsetattr(fd, OptionalActions::Flush, &raw).ok()?;
+        rustix::termios::tcsetattr(fd, OptionalActions::Drain, &raw).ok()?;
         Some(Self { fd, old })
     }
 }
