@@ -175,7 +175,8 @@ exec_status() {
 enter() {
 	local text
 	text=$(printf 'tty\necho user=$(id -u) virt=$(systemd-detect-virt)\nexit\n' |
-		timeout 120 script -qec "vzctl enter $id" /dev/null | tr -d '\r')
+		timeout 120 script -qec "vzctl enter $id" /dev/null |
+		sed 's/\x1b\[[?0-9;]*[a-zA-Z]//g' | tr -d '\r')
 	grep -q '^/dev/pts/[0-9]' <<<"$text" || { echo "$text"; return 1; }
 	grep -q '^user=0 virt=openvz' <<<"$text" || { echo "$text"; return 1; }
 }

@@ -13,7 +13,7 @@
 //! 2. Trace the guest before it executes, or replace our program through
 //!    `/proc/PID/exe`: ENTER2 makes both processes undumpable, and the file
 //!    belongs to a user that does not exist in the VE.
-//! 3. Hand us something else than a terminal: see [`open_terminal`].
+//! 3. Hand us something else than a terminal: see `open_terminal`.
 
 use crate::error::Code;
 use crate::error::Error;
