@@ -184,10 +184,12 @@ enter() {
 # kill -9 -1 by root of the VE: its init restarts services, the node lives on.
 kill_everybody() {
 	local before=$BASHPID
+	vzctl start $id --wait
 	vzctl exec2 $id 'kill -9 -1' || true
 	kill -0 "$before"
 	soon 120 in_ve $id 'systemctl is-active ssh'
 	same "$(state $id)" "exist mounted running"
+	vzctl stop $id --fast
 }
 
 # reboot inside: the VE comes back by itself, as a new one.
@@ -254,10 +256,10 @@ try numproc-refuses numproc_refuses
 try exec-status exec_status
 try enter enter
 try cron-runs cron_runs
-try kill-everybody kill_everybody
 must reboot-inside reboot_inside
 must poweroff-inside poweroff_inside
 must stop stop
 must restart-fast restart_fast
+must kill-everybody kill_everybody
 must destroy destroy
 finish
