@@ -422,7 +422,9 @@ def steps(root):
     root = Path(root)
     for patch in series():
         run_patch(root, patch)
-        sources = [n for n in touched(patch) if n.endswith(".c") and (root / n).exists()]
+        # Helpers for Rust are parts of one file and no objects of their own.
+        sources = [n for n in touched(patch) if n.endswith(".c") and (root / n).exists()
+                   and not n.startswith("rust/helpers/")]
         print(patch.name, *(n[:-2] + ".o" for n in sources), flush=True)
         # The caller compiles, then answers with a line.
         if sys.stdin.readline().strip() != "next":
