@@ -9,6 +9,7 @@ use crate::event::uevent::Event;
 use crate::event::uevent::Kind;
 use crate::id::Veid;
 use crate::ve::console;
+use crate::ve::console::Given;
 use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::fs::Mode;
@@ -19,7 +20,9 @@ use rustix::net::SocketAddrUnix;
 use rustix::net::SocketFlags;
 use rustix::net::SocketType;
 use rustix::process::PidfdFlags;
+use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 /// How much of a console's output is kept.
 const KEPT: usize = 64 * 1024;
@@ -34,6 +37,8 @@ struct Console {
     /// Readable when init is dead: the console must be gone before the VE is.
     init: OwnedFd,
     kept: Vec<u8>,
+    /// Where [`Console::save`] writes; `vzctl start` made it.
+    file: File,
 }
 
 /// All consoles and the socket they arrive on.
@@ -86,7 +91,7 @@ impl Consoles {
     }
 
     /// Serves what is ready, in the order of [`Consoles::add_to`].
-    pub(super) fn serve(&mut self, ctx: &Ctx<'_>, ready: &[bool]) {
+    pub(super) fn serve(&mut self, ready: &[bool]) {
         let mut ready = ready.iter().copied();
         let mut next = || ready.next().unwrap_or(false);
         let accept = next();
@@ -95,11 +100,11 @@ impl Consoles {
         for console in &mut self.list {
             let (output, ended) = (next(), next());
             if output && console.read() {
-                console.save(ctx);
+                console.save();
             }
             if ended {
                 console.read();
-                console.save(ctx);
+                console.save();
                 dead.push(console.id);
             }
         }
@@ -113,9 +118,9 @@ impl Consoles {
             }
             waits
         });
-        for (id, init, master) in new {
-            self.list.retain(|c| c.id != id);
-            self.list.extend(Console::new(id, init, master));
+        for given in new {
+            self.list.retain(|c| c.id != given.id);
+            self.list.extend(Console::new(given));
         }
         if accept {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -143,7 +148,13 @@ impl Consoles {
 
 impl Console {
     /// `None` if it is no terminal, or its init is gone already.
-    fn new(id: Veid, init: u32, master: OwnedFd) -> Option<Self> {
+    fn new(given: Given) -> Option<Self> {
+        let Given {
+            id,
+            init,
+            master,
+            kept: file,
+        } = given;
         let pid = rustix::process::Pid::from_raw(i32::try_from(init).ok()?)?;
         let init = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
         rustix::fs::fcntl_setfl(&master, OFlags::NONBLOCK).ok()?;
@@ -157,6 +168,7 @@ impl Console {
             _slave: slave,
             init,
             kept: Vec::new(),
+            file,
         })
     }
 
@@ -180,11 +192,9 @@ impl Console {
         any
     }
 
-    fn save(&self, ctx: &Ctx<'_>) {
-        // The directory exists while the VE runs; without it nobody asks.
-        drop(std::fs::write(
-            console::file(&ctx.paths, self.id),
-            &self.kept,
-        ));
+    fn save(&self) {
+        // On a full disk the end of the text is missing until there is space.
+        drop(self.file.write_all_at(&self.kept, 0));
+        drop(self.file.set_len(self.kept.len() as u64));
     }
 }

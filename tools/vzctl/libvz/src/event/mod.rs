@@ -227,7 +227,7 @@ fn run(ctx: &Ctx<'_>, say: bool) -> Result<Outcome> {
             ctx.out.warn("events were lost, looking at all VEs");
             resync(ctx, &mut work);
         }
-        consoles.serve(ctx, ready.get(2..).unwrap_or_default());
+        consoles.serve(ready.get(2..).unwrap_or_default());
     }
 }
 

@@ -21,6 +21,7 @@ use rustix::net::SendFlags;
 use rustix::net::SocketAddrUnix;
 use rustix::net::SocketFlags;
 use rustix::net::SocketType;
+use std::fs::File;
 use std::io::IoSlice;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -60,13 +61,15 @@ impl Link {
         Some(Self(fd))
     }
 
-    /// Hands over the console of a VE whose init has this pid on the node.
+    /// Hands over the console of a VE whose init has this pid on the node,
+    /// and the file its output is to be kept in. Whoever starts the VE made
+    /// that file and removes it; the daemon never makes a name.
     ///
     /// # Errors
     /// The daemon went away.
-    pub fn give(&self, id: Veid, init: u32, master: &OwnedFd) -> Result<()> {
-        let fds = [master.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    pub fn give(&self, id: Veid, init: u32, master: &OwnedFd, kept: &File) -> Result<()> {
+        let fds = [master.as_fd(), kept.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&fds));
         let [a, b] = [id.get().to_ne_bytes(), init.to_ne_bytes()];
@@ -84,10 +87,23 @@ impl Link {
     }
 }
 
-/// The daemon's side of [`Link::give`]: VE, pid of init, master side.
+/// What [`Link::give`] sent.
+#[derive(Debug)]
+pub struct Given {
+    /// Whose console.
+    pub id: Veid,
+    /// Pid of its init on the node.
+    pub init: u32,
+    /// Master side of the terminal.
+    pub master: OwnedFd,
+    /// Where its last output is kept.
+    pub kept: File,
+}
+
+/// The daemon's side of [`Link::give`].
 #[must_use]
-pub fn receive(connection: &OwnedFd) -> Option<(Veid, u32, OwnedFd)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+pub fn receive(connection: &OwnedFd) -> Option<Given> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut text = [0u8; 8];
     let mut iov = [IoSliceMut::new(&mut text)];
@@ -96,10 +112,14 @@ pub fn receive(connection: &OwnedFd) -> Option<(Veid, u32, OwnedFd)> {
     if got.bytes != text.len() {
         return None;
     }
-    let id = Veid::new(u32::from_ne_bytes(*text.first_chunk()?))?;
-    let init = u32::from_ne_bytes(*text.last_chunk()?);
-    control.drain().find_map(|msg| match msg {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next().map(|fd| (id, init, fd)),
+    let mut fds = control.drain().find_map(|msg| match msg {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
         _ => None,
+    })?;
+    Some(Given {
+        id: Veid::new(u32::from_ne_bytes(*text.first_chunk()?))?,
+        init: u32::from_ne_bytes(*text.last_chunk()?),
+        master: fds.next()?,
+        kept: File::from(fds.next()?),
     })
 }

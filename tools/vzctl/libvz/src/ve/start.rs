@@ -33,6 +33,7 @@ use rustix::fd::AsFd;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use std::ffi::CString;
+use std::fs::File;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -149,13 +150,16 @@ pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
         ve.set_hostname(name)?;
     }
     stack.step("record")?;
-    if let (Some(link), Some(master)) = (&console, &master) {
-        link.give(id, spawned.pid, master)?;
-    }
-    drop(master);
     stack.push(Undo::RemoveFile(ctx.paths.reboot_mark(id)))?;
     stack.push(Undo::RemoveTree(ctx.paths.run_dir(id)))?;
     state::mark(ctx, id, spawned.pid)?;
+    if let (Some(link), Some(master)) = (&console, &master) {
+        let path = console::file(&ctx.paths, id);
+        let kept = File::create(&path)
+            .or_err(Code::System, || format!("cannot write {}", path.display()))?;
+        link.give(id, spawned.pid, master, &kept)?;
+    }
+    drop(master);
     stack.step("run")?;
     ve.run()?;
     // Now only init's own exit ends the VE; it still waits for us.
