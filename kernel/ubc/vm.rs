@@ -37,14 +37,17 @@ impl<'a> Space<'a> {
     ///
     /// `mm` must be valid and, for `'a`, locked as the type demands.
     pub(crate) unsafe fn new(mm: *mut bindings::mm_struct) -> Self {
-        // SAFETY: Valid by the caller's promise; only its lock holder uses these fields.
-        let mm = unsafe { &mut (*mm).__bindgen_anon_1 };
+        // SAFETY: Valid by the caller's promise; only the lock's holder uses these fields. No
+        // reference is made to the others, which change under different rules.
+        unsafe {
+            let mm = &raw mut (*mm).__bindgen_anon_1;
 
-        Self {
-            ub: &mut mm.ub,
-            charged: &mut mm.ub_priv,
-            data_vm: mm.data_vm,
-            stack_vm: mm.stack_vm,
+            Self {
+                ub: &mut (*mm).ub,
+                charged: &mut (*mm).ub_priv,
+                data_vm: (*mm).data_vm,
+                stack_vm: (*mm).stack_vm,
+            }
         }
     }
 
