@@ -25,6 +25,7 @@ pub mod pkg;
 pub mod progress;
 pub mod set;
 pub mod status;
+pub mod table;
 pub mod ubc;
 pub mod undo;
 pub mod units;

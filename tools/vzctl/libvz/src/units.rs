@@ -41,11 +41,32 @@ impl Pair {
     /// As written to configuration files.
     #[must_use]
     pub fn to_config(self) -> String {
-        if self.barrier == self.limit {
-            bound(self.barrier)
-        } else {
-            format!("{}:{}", bound(self.barrier), bound(self.limit))
+        self.join(bound)
+    }
+
+    /// As [`Pair::to_config`], for pages, in M or G where that is exact.
+    #[must_use]
+    pub fn pages_to_config(self) -> String {
+        self.join(pages)
+    }
+
+    fn join(self, text: fn(u64) -> String) -> String {
+        match self.barrier == self.limit {
+            true => text(self.barrier),
+            false => format!("{}:{}", text(self.barrier), text(self.limit)),
         }
+    }
+}
+
+/// Pages as a size: "512M", "2G"; the number of pages where neither is exact.
+#[must_use]
+pub fn pages(value: u64) -> String {
+    const MIB: u64 = (1 << 20) / PAGE;
+    match value {
+        0 | UNLIMITED.. => bound(value),
+        _ if value % (1024 * MIB) == 0 => format!("{}G", value / (1024 * MIB)),
+        _ if value % MIB == 0 => format!("{}M", value / MIB),
+        _ => bound(value),
     }
 }
 
@@ -57,6 +78,16 @@ pub fn bound(value: u64) -> String {
     } else {
         value.to_string()
     }
+}
+
+/// Whether a bound stands for none, also one written by 32-bit tools.
+#[must_use]
+pub fn is_unlimited(value: u64, unit: Unit) -> bool {
+    value
+        >= match unit {
+            Unit::Bytes => LEGACY_UNLIMITED_PAGES * PAGE,
+            Unit::Pages | Unit::Count => LEGACY_UNLIMITED_PAGES,
+        }
 }
 
 type Parsed<T> = Result<T, String>;

@@ -2,6 +2,7 @@
 //! The configuration of one VE.
 
 use crate::config::File;
+use crate::config::Simple;
 use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
@@ -89,11 +90,11 @@ impl VeConfig {
     /// Value of a parameter, `None` if unset or empty. Old names are tried.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let old = params::by_name(name).map_or(&[][..], |p| p.read_aliases);
-        std::iter::once(&name)
-            .chain(old)
-            .find_map(|n| self.file.get(n))
-            .filter(|v| !v.is_empty())
+        let found = match params::by_name(name) {
+            Some(param) => param.names().find_map(|n| self.file.get(n)),
+            None => self.file.get(name),
+        };
+        found.filter(|v| !v.is_empty())
     }
 
     /// Sets a parameter, or removes it with an empty value; old names go.
@@ -114,10 +115,10 @@ impl VeConfig {
     /// "set in FILE line N", under whichever name.
     #[must_use]
     pub fn origin(&self, name: &str) -> Option<String> {
-        let old = params::by_name(name).map_or(&[][..], |p| p.read_aliases);
-        std::iter::once(&name)
-            .chain(old)
-            .find_map(|n| self.file.origin(n))
+        match params::by_name(name) {
+            Some(param) => param.names().find_map(|n| self.file.origin(n)),
+            None => self.file.origin(name),
+        }
     }
 
     /// Whether a yes/no parameter is yes.
@@ -187,16 +188,12 @@ impl VeConfig {
             .unwrap_or_else(|| paths.global().number("STOP_TIMEOUT")))
     }
 
-    /// Whether memory is set by RAM and swap alone.
+    /// RAM and swap, if memory is set by these two.
     ///
     /// # Errors
     /// PHYSPAGES or SWAPPAGES is bad (85).
-    pub fn is_vswap(&self) -> Result<bool> {
-        let phys = self.pair("PHYSPAGES")?;
-        Ok(
-            phys.is_some_and(|p| p.limit < units::LEGACY_UNLIMITED_PAGES)
-                && self.pair("SWAPPAGES")?.is_some(),
-        )
+    pub fn simple(&self) -> Result<Option<Simple>> {
+        Ok(Simple::of(self.pair("PHYSPAGES")?, self.pair("SWAPPAGES")?))
     }
 
     /// Limits of all resources, as they are at start.
@@ -204,21 +201,24 @@ impl VeConfig {
     /// # Errors
     /// A value is bad (85); in the classic mode, one is missing (28).
     pub fn limits(&self) -> Result<Vec<Limit>> {
-        let vswap = self.is_vswap()?;
+        let simple = self.simple()?;
+        let overcommit = self.overcommit()?;
         let mut all = Vec::new();
         for param in params::TABLE.iter() {
             let Some(resource) = param.resource else {
                 continue;
             };
             let set = self.pair(param.name)?;
-            let (pair, source) = match set {
-                Some(pair) => (pair, Source::Config),
-                None if vswap => match self.implied(param.name)? {
+            let (pair, source) = match (set, simple) {
+                (Some(pair), _) => (pair, Source::Config),
+                (None, Some(simple)) => match simple.implied(param.name, overcommit) {
                     Some(pair) => (pair, Source::Implied),
                     None => (Pair::both(UNLIMITED), Source::Default),
                 },
-                None if param.name == "SWAPPAGES" => (Pair::both(UNLIMITED), Source::Default),
-                None => return Err(self.missing(param)),
+                (None, None) if param.name == "SWAPPAGES" => {
+                    (Pair::both(UNLIMITED), Source::Default)
+                }
+                (None, None) => return Err(self.missing(param)),
             };
             all.push(Limit {
                 param,
@@ -228,29 +228,6 @@ impl VeConfig {
             });
         }
         Ok(all)
-    }
-
-    /// What RAM and swap imply for a resource that is not set.
-    fn implied(&self, name: &str) -> Result<Option<Pair>> {
-        let ram = self.pair("PHYSPAGES")?.map_or(UNLIMITED, |p| p.limit);
-        let swap = self.pair("SWAPPAGES")?.map_or(UNLIMITED, |p| p.limit);
-        let sum = ram.saturating_add(swap).min(UNLIMITED);
-        Ok(match name {
-            "LOCKEDPAGES" => Some(Pair::both(ram)),
-            "OOMGUARPAGES" => Some(Pair {
-                barrier: ram,
-                limit: UNLIMITED,
-            }),
-            "VMGUARPAGES" => Some(Pair {
-                barrier: sum,
-                limit: UNLIMITED,
-            }),
-            "PRIVVMPAGES" => self.overcommit()?.map(|milli| {
-                let pages = u128::from(sum) * u128::from(milli) / 1000;
-                Pair::both(u64::try_from(pages).unwrap_or(UNLIMITED).min(UNLIMITED))
-            }),
-            _ => None,
-        })
     }
 
     /// `VM_OVERCOMMIT` in thousandths, `None` if unset or 0.
@@ -299,7 +276,7 @@ mod tests {
     #[test]
     fn ram_and_swap_imply_the_rest() {
         let c = conf("PHYSPAGES=\"0:256M\"\nSWAPPAGES=\"0:512M\"\nNUMPROC=\"99\"\n");
-        assert!(c.is_vswap().unwrap());
+        assert!(c.simple().unwrap().is_some());
         assert_eq!(limit(&c, "PHYSPAGES"), (0, 65_536, Source::Config));
         assert_eq!(limit(&c, "LOCKEDPAGES"), (65_536, 65_536, Source::Implied));
         assert_eq!(
@@ -330,7 +307,7 @@ mod tests {
         assert_eq!(err.code(), Code::MissingUbc);
         assert!(err.message().contains("KMEMSIZE"), "{err}");
         let basic = conf(include_str!("../../../etc/conf/ve-basic.conf-sample"));
-        assert!(!basic.is_vswap().unwrap());
+        assert!(basic.simple().unwrap().is_none());
         assert_eq!(basic.limits().unwrap().len(), 21);
     }
 

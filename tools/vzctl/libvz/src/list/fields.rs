@@ -7,6 +7,7 @@ use crate::params;
 use crate::params::Kind;
 use crate::params::Param;
 use crate::status;
+use crate::table::Column;
 use crate::ubc::Usage;
 use crate::units;
 use serde_json::Value;
@@ -171,6 +172,16 @@ pub(super) fn find(name: &str) -> Result<Field> {
 }
 
 impl Field {
+    /// Its place in a table.
+    pub(super) fn column(&self) -> Column {
+        Column {
+            header: self.header.clone(),
+            width: self.width,
+            right: self.right,
+            gap: " ",
+        }
+    }
+
     /// False for `.m .b .l .f`, which JSON has as members.
     pub(super) fn is_whole(&self) -> bool {
         !matches!(self.source, Source::Ubc(_, part) if part != ' ')
@@ -207,8 +218,8 @@ impl Field {
                 .and_then(status::uptime)
                 .map_or(Cell::Nothing, Cell::Uptime),
             Source::Vswap => conf
-                .and_then(|c| c.is_vswap().ok())
-                .map_or(Cell::Nothing, Cell::Flag),
+                .and_then(|c| c.simple().ok())
+                .map_or(Cell::Nothing, |s| Cell::Flag(s.is_some())),
             Source::LockedBy => match &row.holder {
                 Some(h) => Cell::Text(format!("{} ({})", h.pid, h.status)),
                 None => Cell::Nothing,

@@ -21,6 +21,7 @@ use crate::id;
 use crate::id::Veid;
 use crate::names::nearest;
 use crate::status::State;
+use crate::table::Table;
 use clap::Arg;
 use clap::ArgAction;
 use clap::ArgMatches;
@@ -202,14 +203,17 @@ fn columns(m: &ArgMatches, json: bool) -> Result<Vec<Field>> {
 }
 
 fn table(ctx: &Ctx<'_>, m: &ArgMatches, columns: &[Field], rows: &[Row]) -> String {
-    let trim = !m.get_flag("no-trim");
+    let mut layout = Table::new(columns.iter().map(Field::column).collect());
+    if !m.get_flag("no-trim") {
+        layout = layout.cut();
+    }
     let mut text = String::new();
     if !m.get_flag("no-header") && !m.get_flag("ids-only") && !rows.is_empty() {
-        let cells = columns.iter().map(|c| c.header.clone());
-        text.push_str(&line(columns, cells, trim));
+        text = layout.header() + "\n";
     }
     for row in rows {
-        let mut shown = line(columns, columns.iter().map(|c| c.text(row)), trim);
+        let cells: Vec<String> = columns.iter().map(|c| c.text(row)).collect();
+        let mut shown = layout.line(&cells);
         if ctx.out.color_data() {
             let sgr = match row.state {
                 State::Running => "32",
@@ -222,27 +226,7 @@ fn table(ctx: &Ctx<'_>, m: &ArgMatches, columns: &[Field], rows: &[Row]) -> Stri
             }
         }
         text.push_str(&shown);
-    }
-    text
-}
-
-/// Cells in their widths. Numbers and the last cell are not cut.
-fn line(columns: &[Field], cells: impl Iterator<Item = String>, trim: bool) -> String {
-    let last = columns.len() - 1;
-    let mut text = String::new();
-    for (i, (c, cell)) in columns.iter().zip(cells).enumerate() {
-        let width = c.width;
-        // Half a number would be another number.
-        let cell: String = match trim && i != last && !c.right {
-            true => cell.chars().take(width).collect(),
-            false => cell,
-        };
-        match (c.right, i == last) {
-            (true, _) => text.push_str(&format!("{cell:>width$}")),
-            (false, false) => text.push_str(&format!("{cell:<width$}")),
-            (false, true) => text.push_str(&cell),
-        }
-        text.push(if i == last { '\n' } else { ' ' });
+        text.push('\n');
     }
     text
 }

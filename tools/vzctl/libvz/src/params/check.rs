@@ -117,8 +117,8 @@ pub fn normalise(param: &'static Param, text: &str) -> Result<Setting> {
         },
         Kind::Pair(unit) => {
             let pair = units::parse_pair(text, unit).map_err(bad)?;
-            if param.name == "NUMIPTENT" && pair.barrier.min(pair.limit) < 16 {
-                return Err(bad("it must be at least 16".into()));
+            if pair.barrier.min(pair.limit) < param.least {
+                return Err(bad(format!("it must be at least {}", param.least)));
             }
             pair.to_config()
         }
@@ -159,33 +159,16 @@ pub fn normalise(param: &'static Param, text: &str) -> Result<Setting> {
     Ok(Setting { param, value })
 }
 
-/// `--ram 512M` is `PHYSPAGES="0:512M"`.
+/// `--ram 512M` is `PHYSPAGES="0:512M"`. A bare number is bytes, as it is for
+/// vzctl of old, although it is pages in the configuration.
 fn limit(target: &'static str, text: &str) -> std::result::Result<Setting, String> {
     let param = super::by_name(target).ok_or("no such resource")?;
-    if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
-        // A bare number is bytes for vzctl of old, pages in the configuration.
-        let bytes = units::parse_value(text, Unit::Bytes)?;
-        let value = Pair {
-            barrier: 0,
-            limit: bytes.div_ceil(units::PAGE),
-        }
-        .to_config();
-        return Ok(Setting { param, value });
-    }
-    let pages = units::parse_value(text, Unit::Pages)?;
-    let mib = units::PAGE
-        .checked_mul(pages)
-        .filter(|b| b % (1 << 20) == 0)
-        .map(|b| b >> 20);
-    let value = match mib {
-        Some(mib) if mib > 0 && mib % 1024 == 0 => format!("0:{}G", mib / 1024),
-        Some(mib) if mib > 0 => format!("0:{mib}M"),
-        _ => Pair {
-            barrier: 0,
-            limit: pages,
-        }
-        .to_config(),
+    let bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let limit = match bare {
+        true => units::parse_value(text, Unit::Bytes)?.div_ceil(units::PAGE),
+        false => units::parse_value(text, Unit::Pages)?,
     };
+    let value = Pair { barrier: 0, limit }.pages_to_config();
     Ok(Setting { param, value })
 }
 
@@ -269,7 +252,8 @@ mod tests {
             ("kmemsize", "14M:15M", "14680064:15728640"),
             ("privvmpages", "256M", "65536"),
             ("ram", "512M", "0:512M"),
-            ("ram", "1073741824", "0:262144"),
+            ("ram", "1073741824", "0:1G"),
+            ("ram", "1000000", "0:245"),
             ("swap", "0", "0"),
             ("swap", "2048M", "0:2G"),
             ("swap", "unlimited", "0:unlimited"),

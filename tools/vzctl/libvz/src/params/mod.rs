@@ -124,6 +124,17 @@ impl Group {
     }
 }
 
+/// How vzcfgscale multiplies a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Not at all.
+    No,
+    /// Every number of it, `a` or `a:b`, with or without a suffix.
+    Numbers,
+    /// The last number of each of several words `a:b:c`.
+    Last,
+}
+
 /// Column of vzlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
@@ -138,7 +149,7 @@ pub struct Column {
 }
 
 /// One parameter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param {
     /// Name in configuration files; empty if it is never stored.
     pub name: &'static str,
@@ -164,6 +175,15 @@ pub struct Param {
     pub default: &'static str,
     /// Number of the resource in the kernel, for beancounters.
     pub resource: Option<u32>,
+    /// What a refusal of the resource means for applications; empty for
+    /// parameters that are no beancounters.
+    pub refused: &'static str,
+    /// Smallest value of a pair.
+    pub least: u64,
+    /// Whether vzcfgscale multiplies it.
+    pub scale: Scale,
+    /// Whether it belongs to one VE, so that a sample should not have it.
+    pub own: bool,
     /// Column of vzlist.
     pub column: Option<Column>,
 }
@@ -173,6 +193,11 @@ impl Param {
     #[must_use]
     pub fn is_option(&self) -> bool {
         !self.option.is_empty() && self.support == Support::Full
+    }
+
+    /// All names it may have in configuration files, the current one first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.read_aliases.iter().copied())
     }
 
     /// Whether it stands in configuration files.
@@ -241,6 +266,8 @@ mod tests {
         for p in TABLE.iter() {
             assert!(!p.help.is_empty() && !p.help.ends_with('.'), "{}", p.name);
             assert!(p.option.is_empty() || !p.value.is_empty(), "{}", p.name);
+            assert_eq!(p.resource.is_some(), !p.refused.is_empty(), "{}", p.name);
+            assert!(!p.refused.ends_with('.'), "{}", p.name);
         }
         for p in GLOBALS {
             assert!(!p.help.is_empty() && !p.help.ends_with('.'), "{}", p.name);

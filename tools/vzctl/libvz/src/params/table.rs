@@ -6,6 +6,7 @@ use super::Column;
 use super::Group;
 use super::Kind;
 use super::Param;
+use super::Scale;
 use super::Support;
 use super::ubc;
 use crate::error::Code;
@@ -44,6 +45,10 @@ const fn param(
         help,
         default: "",
         resource: None,
+        refused: "",
+        least: 0,
+        scale: Scale::No,
+        own: false,
         column: None,
     }
 }
@@ -70,6 +75,17 @@ impl Param {
         self
     }
 
+    const fn scales(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Belongs to one VE.
+    const fn own(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
     const fn also(mut self, options: &'static [&'static str]) -> Self {
         self.more_options = options;
         self
@@ -82,13 +98,16 @@ const BASE_MAX: &str = "the next free range";
 const GENERAL: [Param; 14] = [
     param(Group::General, "NAME", "name", "NAME", Kind::Name, Apply::Saved,
         "Name that may stand wherever the id may; an empty one removes it")
-        .column("name", "NAME", 32, false),
+        .column("name", "NAME", 32, false)
+        .own(),
     param(Group::General, "DESCRIPTION", "description", "TEXT", Kind::Text, Apply::Saved,
         "Free text, shown by vzlist")
-        .column("description", "DESCRIPTION", 32, false),
+        .column("description", "DESCRIPTION", 32, false)
+        .own(),
     param(Group::General, "HOSTNAME", "hostname", "NAME", Kind::Hostname, Apply::Live,
         "Host name inside the VE")
-        .column("hostname", "HOSTNAME", 32, false),
+        .column("hostname", "HOSTNAME", 32, false)
+        .own(),
     param(Group::General, "ONBOOT", "onboot", "yes|no|unset", Kind::YesNoUnset, Apply::Saved,
         "Whether the VE is started when the node boots; unset means if it ran before")
         .default("unset")
@@ -102,15 +121,18 @@ const GENERAL: [Param; 14] = [
         .column("ostemplate", "OSTEMPLATE", 24, false),
     param(Group::General, "ORIGIN_SAMPLE", "", "", Kind::Text, Apply::Never,
         "Sample configuration the VE was made from")
-        .column("origin_sample", "ORIGIN_SAMPLE", 32, false),
+        .column("origin_sample", "ORIGIN_SAMPLE", 32, false)
+        .own(),
     param(Group::General, "VE_ROOT", "root", "DIR", Kind::Directory, Apply::Stopped,
         "Mount point of the VE; may contain $VEID")
         .default("VE_ROOT of vz.conf")
-        .column("root", "ROOT", 32, false),
+        .column("root", "ROOT", 32, false)
+        .own(),
     param(Group::General, "VE_PRIVATE", "private", "DIR", Kind::Directory, Apply::Stopped,
         "File tree of the VE; may contain $VEID")
         .default("VE_PRIVATE of vz.conf")
-        .column("private", "PRIVATE", 32, false),
+        .column("private", "PRIVATE", 32, false)
+        .own(),
     param(Group::General, "VE_LAYOUT", "layout", "simfs", Kind::Layout, Apply::Never,
         "How the file tree is stored")
         .default("VE_LAYOUT of vz.conf")
@@ -124,10 +146,12 @@ const GENERAL: [Param; 14] = [
         .default("STOP_TIMEOUT of vz.conf"),
     param(Group::General, "LOCAL_UID", "local_uid", "UID", Kind::IdBase, Apply::Never,
         "First user id on the node of the VE's 262144 ids, a multiple of that number")
-        .default(BASE_MAX),
+        .default(BASE_MAX)
+        .own(),
     param(Group::General, "LOCAL_GID", "local_gid", "GID", Kind::IdBase, Apply::Never,
         "First group id on the node; must equal the first user id")
-        .default(BASE_MAX),
+        .default(BASE_MAX)
+        .own(),
 ];
 
 #[rustfmt::skip]
@@ -142,15 +166,13 @@ const MEMORY: [Param; 3] = [
         .column("vm_overcommit", "VM_OVC", 6, true),
 ];
 
-const AVNUMPROC: [Param; 1] = [param(
-    Group::Ubc,
-    "AVNUMPROC",
-    "avnumproc",
-    "NUM[:NUM]",
-    Kind::Pair(crate::units::Unit::Count),
-    Apply::Saved,
-    "Expected average number of processes; used by vzcfgvalidate only",
-)];
+#[rustfmt::skip]
+const AVNUMPROC: [Param; 1] = [
+    param(Group::Ubc, "AVNUMPROC", "avnumproc", "NUM[:NUM]",
+        Kind::Pair(crate::units::Unit::Count), Apply::Saved,
+        "Expected average number of processes; used by vzcfgvalidate only")
+        .scales(Scale::Numbers),
+];
 
 #[rustfmt::skip]
 const ACCESS: [Param; 2] = [
@@ -190,42 +212,54 @@ const KEPT: [Param; 37] = [
     kept(Group::General, "MOUNT_OPTS", "mount_opts", "mount options", Code::Mount,
         "Options of the mount of the file tree")
         .column("mount_opts", "MOUNT_OPTS", 20, false),
-    kept(Group::General, "PROTECTED", "", "protection", Code::Usage, "Refuse to destroy the VE"),
-    kept(Group::General, "TAGS", "", "tags", Code::Usage, "Words to select VEs by"),
+    kept(Group::General, "PROTECTED", "", "protection", Code::Usage, "Refuse to destroy the VE")
+        .own(),
+    kept(Group::General, "TAGS", "", "tags", Code::Usage, "Words to select VEs by")
+        .own(),
     kept(Group::General, "PRESSURE_ACTION", "pressure-action", "pressure actions", Code::Usage,
         "What to do when a limit is hit"),
     kept(Group::Memory, "MEMINFO", "meminfo", "choice of /proc/meminfo", Code::Meminfo,
         "Size that /proc/meminfo shows in the VE"),
     kept(Group::Cpu, "CPUUNITS", "cpuunits", CPU, Code::SetCpu, "Share of CPU time")
-        .column("cpuunits", "CPUUNI", 7, true),
+        .column("cpuunits", "CPUUNI", 7, true)
+        .scales(Scale::Numbers),
     kept(Group::Cpu, "CPULIMIT", "cpulimit", CPU, Code::SetCpu, "Limit of CPU time")
-        .column("cpulimit", "CPULIM", 7, true),
+        .column("cpulimit", "CPULIM", 7, true)
+        .scales(Scale::Numbers),
     kept(Group::Cpu, "CPUS", "cpus", CPU, Code::SetCpu, "Number of CPUs in use at once")
         .column("cpus", "CPUS", 5, true),
     kept(Group::Cpu, "CPUMASK", "cpumask", CPU, Code::SetCpu, "CPUs the VE may run on"),
     kept(Group::Cpu, "NODEMASK", "nodemask", CPU, Code::SetCpu, "Memory nodes the VE may use"),
     kept(Group::Disk, "DISK_QUOTA", "diskquota", QUOTA, Code::QuotaSet, "Whether quota is on"),
-    kept(Group::Disk, "DISKSPACE", "diskspace", QUOTA, Code::QuotaSet, "Disk space of the VE"),
-    kept(Group::Disk, "DISKINODES", "diskinodes", QUOTA, Code::QuotaSet, "Inodes of the VE"),
+    kept(Group::Disk, "DISKSPACE", "diskspace", QUOTA, Code::QuotaSet, "Disk space of the VE")
+        .scales(Scale::Numbers),
+    kept(Group::Disk, "DISKINODES", "diskinodes", QUOTA, Code::QuotaSet, "Inodes of the VE")
+        .scales(Scale::Numbers),
     kept(Group::Disk, "QUOTATIME", "quotatime", QUOTA, Code::QuotaSet, "Grace time in seconds"),
     kept(Group::Disk, "QUOTAUGIDLIMIT", "quotaugidlimit", QUOTA, Code::QuotaSet,
         "Number of users and groups with a quota inside"),
     kept(Group::Disk, "IOPRIO", "ioprio", IO, Code::SetIo, "I/O priority")
         .column("ioprio", "IOP", 3, true),
     kept(Group::Disk, "IOLIMIT", "iolimit", IO, Code::SetIo, "I/O bandwidth")
-        .column("iolimit", "IOLIMIT", 10, true),
+        .column("iolimit", "IOLIMIT", 10, true)
+        .scales(Scale::Numbers),
     kept(Group::Disk, "IOPSLIMIT", "iopslimit", IO, Code::SetIo, "I/O operations per second")
-        .column("iopslimit", "IOPS", 7, true),
-    kept(Group::Access, "DEVICES", "devices", DEV, Code::SetDevices, "Devices by number"),
-    kept(Group::Access, "DEVNODES", "devnodes", DEV, Code::SetDevices, "Devices by name"),
+        .column("iopslimit", "IOPS", 7, true)
+        .scales(Scale::Numbers),
+    kept(Group::Access, "DEVICES", "devices", DEV, Code::SetDevices, "Devices by number")
+        .own(),
+    kept(Group::Access, "DEVNODES", "devnodes", DEV, Code::SetDevices, "Devices by name")
+        .own(),
     kept(Group::Access, "PCI", "pci_add", DEV, Code::SetDevices, "PCI devices")
-        .also(&["pci_del"]),
+        .also(&["pci_del"])
+        .own(),
     kept(Group::Access, "FEATURES", "features", "choice of features", Code::Usage,
         "Kernel features the VE may use")
         .column("features", "FEATURES", 15, false),
     kept(Group::Access, "BINDMOUNT", "bindmount_add", "bind mounts", Code::Mount,
         "Directories of the node mounted in the VE")
-        .also(&["bindmount_del"]),
+        .also(&["bindmount_del"])
+        .own(),
     kept(Group::Access, "SYSCTL", "sysctl", "sysctls for a VE", Code::Usage,
         "Sysctls set at start"),
     kept(Group::Network, "NETFILTER", "netfilter", NET, Code::Netfilter,
@@ -233,17 +267,21 @@ const KEPT: [Param; 37] = [
         .column("netfilter", "NETFILTER", 10, false),
     kept(Group::Network, "IPTABLES", "iptables", NET, Code::Netfilter, "Packet filter modules"),
     kept(Group::Network, "IP_ADDRESS", "ipadd", NET, Code::AddIp, "IP addresses")
-        .also(&["ipdel", "ip", "skip_arpdetect"]),
+        .also(&["ipdel", "ip", "skip_arpdetect"])
+        .own(),
     kept(Group::Network, "NAMESERVER", "nameserver", NET, Code::BadNameserver, "Name servers")
         .column("nameserver", "NAMESERVER", 32, false),
     kept(Group::Network, "SEARCHDOMAIN", "searchdomain", NET, Code::BadSearchdomain,
         "Domains tried for short names")
         .column("searchdomain", "SEARCHDOMAIN", 32, false),
     kept(Group::Network, "NETDEV", "netdev_add", NET, Code::NetDev, "Network cards of the node")
-        .also(&["netdev_del"]),
+        .also(&["netdev_del"])
+        .own(),
     kept(Group::Network, "NETIF", "netif_add", NET, Code::Veth, "Virtual Ethernet interfaces")
-        .also(&["netif_del", "ifname", "mac", "host_ifname", "host_mac", "bridge", "mac_filter"]),
-    kept(Group::Network, "RATE", "rate", NET, Code::NoRate, "Outgoing bandwidth"),
+        .also(&["netif_del", "ifname", "mac", "host_ifname", "host_mac", "bridge", "mac_filter"])
+        .own(),
+    kept(Group::Network, "RATE", "rate", NET, Code::NoRate, "Outgoing bandwidth")
+        .scales(Scale::Last),
     kept(Group::Network, "RATEBOUND", "ratebound", NET, Code::NoRate,
         "Whether RATE is also a limit"),
     kept(Group::General, "", "applyconfig", "way to apply a sample", Code::ApplyConfig,

@@ -2,6 +2,7 @@
 //! What a `set` command is going to do, settled before anything is done.
 
 use crate::cli::args;
+use crate::config::Simple;
 use crate::config::Source;
 use crate::config::VeConfig;
 use crate::ctx::Ctx;
@@ -18,9 +19,6 @@ use crate::status;
 use crate::units::Pair;
 use serde_json::Value;
 use serde_json::json;
-
-/// Parameters from which others are derived.
-const SOURCES: [&str; 3] = ["PHYSPAGES", "SWAPPAGES", "VM_OVERCOMMIT"];
 
 pub(super) struct Plan {
     /// The configuration as it will be.
@@ -99,8 +97,8 @@ impl Plan {
         let derive = self
             .settings
             .iter()
-            .any(|s| SOURCES.contains(&s.param.name));
-        if derive && self.new.is_vswap()? {
+            .any(|s| Simple::SOURCES.contains(&s.param.name));
+        if derive && self.new.simple()?.is_some() {
             let implied = self.new.limits()?;
             let implied = implied.iter().filter(|l| {
                 l.source == Source::Implied
