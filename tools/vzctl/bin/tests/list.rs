@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Tables and JSON of vzlist, vzubc, vzpid, vzcfgvalidate and status.
+//! Tables and JSON of vzlist, vzubc, vzpid and status.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -239,42 +239,6 @@ fn vzpid() {
         "Pid\tVPid\tCTID\tName\n4711\t55\t101\tsshd\n"
     );
     node.run("vzpid 4712").fails(5);
-}
-
-#[test]
-fn vzcfgvalidate() {
-    let node = node();
-    let basic = node.conf(102);
-    let basic = basic.to_str().unwrap();
-    assert_eq!(
-        node.run_args(&["vzcfgvalidate", basic]).ok(),
-        "Validation completed: success\n"
-    );
-    let before = node.conf_text(102);
-    std::fs::write(
-        node.conf(102),
-        before.replace("NUMPROC=\"240\"", "NUMPROC=\"240:250\""),
-    )
-    .unwrap();
-    let err = node.run_args(&["vzcfgvalidate", basic]).fails(1);
-    assert!(
-        err.contains("error: NUMPROC: barrier and limit must be equal"),
-        "{err}"
-    );
-    node.run_args(&["vzcfgvalidate", "-r", basic]).ok();
-    assert_eq!(
-        node.conf_text(102),
-        before.replace("NUMPROC=\"240\"", "NUMPROC=\"250\"")
-    );
-    std::fs::write(
-        node.conf(102),
-        before.replace("TCPSNDBUF=\"1720320", "TCPSNDBUF=\"1000"),
-    )
-    .unwrap();
-    let ran = node.run_args(&["vzcfgvalidate", "--json", basic]);
-    assert_eq!(ran.status, 2);
-    assert_eq!(ran.json()["findings"][0]["class"], "warning");
-    node.run_args(&["vzcfgvalidate", "-i", basic]).fails(1);
 }
 
 #[test]

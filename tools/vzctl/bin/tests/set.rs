@@ -240,3 +240,99 @@ fn events_are_logged() {
     node.run("vzctl set 101 --numproc 30 --save").ok();
     assert!(node.run("vzctl --json status 101").json()["last_error"].is_null());
 }
+
+/// Option of a resource, its number in the kernel.
+const RESOURCES: [(&str, u32); 21] = [
+    ("kmemsize", 0),
+    ("lockedpages", 1),
+    ("privvmpages", 2),
+    ("shmpages", 3),
+    ("numproc", 5),
+    ("physpages", 6),
+    ("vmguarpages", 7),
+    ("oomguarpages", 8),
+    ("numtcpsock", 9),
+    ("numflock", 10),
+    ("numpty", 11),
+    ("numsiginfo", 12),
+    ("tcpsndbuf", 13),
+    ("tcprcvbuf", 14),
+    ("othersockbuf", 15),
+    ("dgramrcvbuf", 16),
+    ("numothersock", 17),
+    ("dcachesize", 18),
+    ("numfile", 19),
+    ("numiptent", 23),
+    ("swappages", 24),
+];
+
+#[test]
+fn every_resource_is_set_live_and_saved() {
+    let node = Node::with_ves();
+    node.fake_running(102);
+    for (option, number) in RESOURCES {
+        let (bar, lim) = (1000 + u64::from(number), 2000 + u64::from(number));
+        node.run(&format!("vzctl set 102 --{option} {bar}:{lim} --save"))
+            .ok();
+        assert_eq!(node.fake_ubc(102, number), Some((bar, lim)), "{option}");
+        let line = format!("{}=\"{bar}:{lim}\"\n", option.to_uppercase());
+        assert!(node.conf_text(102).contains(&line), "{option}");
+        node.run(&format!("vzctl set 102 --{option} unlimited"))
+            .ok();
+        assert_eq!(
+            node.fake_ubc(102, number),
+            Some((UNLIMITED, UNLIMITED)),
+            "{option}"
+        );
+    }
+    // What was not saved goes.
+    let out = node.run("vzctl set 102 --reset_ub").ok();
+    assert_eq!(out, "21 limits of VE 102 were applied\n");
+    for (option, number) in RESOURCES {
+        let pair = (1000 + u64::from(number), 2000 + u64::from(number));
+        assert_eq!(node.fake_ubc(102, number), Some(pair), "{option}");
+    }
+    node.run("vzctl set 102 --dummy 5").fails(20);
+}
+
+#[test]
+fn reset_ub() {
+    let node = Node::with_ves();
+    put(
+        &node,
+        "etc/vz/conf/0.conf",
+        "OOMGUARPAGES=\"5:unlimited\"\n",
+    );
+    let out = node.run("vzctl set 0 --reset_ub").ok();
+    assert_eq!(out, "1 limits of the node were applied\n");
+    assert_eq!(node.fake_ubc(0, 8), Some((5, UNLIMITED)));
+    node.fake_running(102);
+    node.run("vzctl --dry-run set 102 --reset_ub").ok();
+    assert_eq!(node.fake_ubc(102, 0), None);
+    let text = node.conf_text(102).replace("NUMFLOCK", "#");
+    std::fs::write(node.conf(102), text).unwrap();
+    let err = node.run("vzctl set 102 --reset_ub").fails(28);
+    assert!(err.contains("VE 102 has no NUMFLOCK"), "{err}");
+    assert_eq!(node.fake_ubc(102, 0), None);
+}
+
+#[test]
+fn limits_that_do_not_fit_are_warned_of() {
+    let node = Node::with_ves();
+    let ran = node.run("vzctl set 102 --numproc 240:250 --save");
+    assert_eq!(ran.status, 0);
+    assert_eq!(
+        ran.err,
+        "vzctl: warning: inconsistent limits: NUMPROC: barrier and limit must be equal, they are \
+         240:250\n  try: vzctl set 102 --numproc 250 --save\n"
+    );
+    assert!(node.conf_text(102).contains("NUMPROC=\"240:250\"\n"));
+    // It was said before.
+    let ran = node.run("vzctl set 102 --numpty 20 --save");
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let ran = node
+        .run("vzctl --json set 102 --numpty 20:30 --save")
+        .json();
+    let warning = ran["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("NUMPTY"), "{warning}");
+}

@@ -59,9 +59,12 @@ impl Ctx<'_> {
         VeConfig::load(&self.paths, id)
     }
 
-    /// "VE 101 (web1)", for messages.
+    /// "VE 101 (web1)" or "the node", for messages.
     #[must_use]
     pub fn label(&self, id: Veid) -> String {
+        if id.is_node() {
+            return "the node".into();
+        }
         match VeConfig::load(&self.paths, id)
             .ok()
             .and_then(|c| c.name().map(str::to_string))

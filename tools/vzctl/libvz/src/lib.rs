@@ -17,6 +17,7 @@ pub mod list;
 pub mod lock;
 pub mod logging;
 pub mod names;
+pub mod node;
 pub mod output;
 pub mod params;
 pub mod paths;

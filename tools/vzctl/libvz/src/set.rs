@@ -15,12 +15,13 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::id::Veid;
 use crate::names;
+use crate::node::Memory;
 use crate::output::Outcome;
 use crate::params;
 use crate::status;
 use crate::ubc;
-use crate::ubc::rules;
 use crate::ubc::rules::Class;
+use crate::ubc::rules::Rules;
 use crate::units::Pair;
 use crate::ve;
 use plan::Plan;
@@ -87,27 +88,26 @@ pub fn set(ctx: &Ctx<'_>, id: Veid, args: &args::Set) -> Result<Outcome> {
     Ok(outcome(ctx, id, &plan, args.save))
 }
 
-/// Warns of what the change makes worse. What was there before is not news.
+/// Warns of what the change makes worse, and says how to mend it.
 fn judge(ctx: &Ctx<'_>, old: &VeConfig, plan: &Plan) {
-    let host = rules::host(&ctx.paths);
-    let before = rules::check(old.file(), host);
-    for finding in rules::check(plan.new.file(), host) {
-        if !before.iter().any(|f| f.text == finding.text) {
-            let class = match finding.class {
-                Class::Error => "inconsistent",
-                Class::Warning => "unusual",
-            };
-            ctx.out.warn(&format!("{class} limits: {}", finding.text));
-        }
+    let rules = Rules::new(Memory::read(&ctx.paths).ok());
+    for finding in rules.news(old.file(), plan.new.file()) {
+        let class = match finding.class {
+            Class::Error => "inconsistent",
+            Class::Warning => "unusual",
+            Class::Advice => continue,
+        };
+        let fix = finding.fix.as_ref().map_or(String::new(), |fix| {
+            let (id, option) = (old.id(), finding.param.option);
+            format!("\n  try: vzctl set {id} --{option} {fix} --save")
+        });
+        ctx.out
+            .warn(&format!("{class} limits: {}{fix}", finding.text));
     }
 }
 
 fn outcome(ctx: &Ctx<'_>, id: Veid, plan: &Plan, saved: bool) -> Outcome {
-    let label = if id.is_node() {
-        "the node".to_string()
-    } else {
-        ctx.label(id)
-    };
+    let label = ctx.label(id);
     let tail = if saved { " and saved" } else { "" };
     let verb = if plan.names.len() == 1 { "was" } else { "were" };
     Outcome::done(format!(
@@ -213,11 +213,7 @@ fn limits(
                 drop(ctx.kernel.set_ubc(id, resource, was.barrier, was.limit));
             }
         }
-        let label = if id.is_node() {
-            "the node".into()
-        } else {
-            ctx.label(id)
-        };
+        let label = ctx.label(id);
         let what = format!(
             "cannot set {} of {label} to {}",
             param.name,

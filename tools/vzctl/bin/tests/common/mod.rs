@@ -165,3 +165,44 @@ pub fn put(node: &Node, rel: &str, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
     std::fs::write(path, text).unwrap();
 }
+
+/// All 21 lines of a VE whose limits are unlimited, except for those given.
+pub fn counters<'a>(given: &[Row<'a>]) -> Vec<Row<'a>> {
+    const UNLIMITED: u64 = i64::MAX as u64;
+    const NAMES: [&str; 21] = [
+        "kmemsize",
+        "lockedpages",
+        "privvmpages",
+        "shmpages",
+        "numproc",
+        "physpages",
+        "vmguarpages",
+        "oomguarpages",
+        "numtcpsock",
+        "numflock",
+        "numpty",
+        "numsiginfo",
+        "tcpsndbuf",
+        "tcprcvbuf",
+        "othersockbuf",
+        "dgramrcvbuf",
+        "numothersock",
+        "dcachesize",
+        "numfile",
+        "numiptent",
+        "swappages",
+    ];
+    let row = |name| {
+        let found = given.iter().find(|(n, _)| *n == name);
+        found
+            .copied()
+            .unwrap_or((name, [0, 0, UNLIMITED, UNLIMITED, 0]))
+    };
+    NAMES.map(row).to_vec()
+}
+
+/// Ctrl-C.
+pub fn interrupt(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}

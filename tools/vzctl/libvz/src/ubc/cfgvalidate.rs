@@ -8,9 +8,14 @@ use crate::ctx::Ctx;
 use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
-use crate::ubc::rules;
+use crate::node::Memory;
 use crate::ubc::rules::Class;
 use crate::ubc::rules::Finding;
+use crate::ubc::rules::LEGACY;
+use crate::ubc::rules::MODERN;
+use crate::ubc::rules::Rules;
+use crate::ubc::rules::Sizes;
+use crate::ubc::rules::sizes;
 use clap::Arg;
 use clap::ArgAction;
 use clap::ArgMatches;
@@ -20,9 +25,6 @@ use std::ffi::OsString;
 use std::io::BufRead;
 use std::io::IsTerminal;
 use std::path::Path;
-
-/// Repairs may uncover others; more rounds than rules are never needed.
-const ROUNDS: usize = 32;
 
 /// The command line.
 #[must_use]
@@ -51,16 +53,33 @@ pub fn command() -> Command {
                 .value_parser(clap::builder::PossibleValuesParser::new(["yes", "no"]))
                 .hide_possible_values(true)
                 .help("Use the rules for RAM and swap, or for counters [default: as FILE is]"),
-            Arg::new("modern")
-                .long("modern")
+            Arg::new("legacy")
+                .long("legacy")
                 .action(ArgAction::SetTrue)
-                .help("Assume the kernel memory that a current kernel needs"),
+                .help("Assume the kernel memory that kernels up to 2.6.32 needed"),
         ])
-        .after_help(
-            "Exit status: 0 good, 1 errors, 2 only warnings. Kernel memory is taken as 40 KiB \
-             for a process and 384 bytes for a file, as it always was; with --modern as 96 KiB \
-             and 1400 bytes.\n\nExample:\n  vzcfgvalidate /etc/vz/conf/101.conf",
+        .after_help(notes())
+}
+
+/// The sizes in the manual page are those in the code.
+fn notes() -> String {
+    let size = |s: Sizes| {
+        let process = s.process / 1024;
+        format!(
+            "{process} KiB for a process and {} bytes for a file",
+            s.file
         )
+    };
+    format!(
+        "Each finding names the line and a value that mends it. Exit status: 0 good or only \
+         advice, 1 errors, 2 only warnings; with -r and -i what is left after the repairs. \
+         Kernel memory is taken as {} that is cached; with --legacy as {}. A socket needs {} \
+         bytes of buffers.\n\n\
+         Examples:\n  vzcfgvalidate /etc/vz/conf/101.conf\n  vzcfgvalidate -i /etc/vz/conf/101.conf",
+        size(MODERN),
+        size(LEGACY),
+        sizes::PER_SOCKET
+    )
 }
 
 /// vzcfgvalidate from its command line to its exit status.
@@ -84,79 +103,47 @@ fn run(ctx: &Ctx<'_>, m: &ArgMatches) -> Result<u8> {
     let Some(mut file) = File::read(Path::new(path))? else {
         return Err(Error::new(Code::NoConfig, format!("cannot read {path}")).why("no such file"));
     };
-    let vswap = m.get_one::<String>("vswap").map(|v| v == "yes");
-    let sizes = if m.get_flag("modern") {
-        rules::MODERN
-    } else {
-        rules::CLASSIC
+    let rules = Rules {
+        sizes: if m.get_flag("legacy") { LEGACY } else { MODERN },
+        simple: m.get_one::<String>("vswap").map(|v| v == "yes"),
+        node: Memory::read(&ctx.paths).ok(),
     };
-    let host = rules::host(&ctx.paths);
-    let check = |file: &File| rules::check_with(file, host, sizes, vswap);
-    let mut found = check(&file);
-    if m.get_flag("ask") && !std::io::stdin().is_terminal() && !ctx.opts.yes {
+    let ask_first = m.get_flag("ask") && !ctx.opts.yes;
+    if ask_first && !std::io::stdin().is_terminal() {
         return Err(
             Error::new(Code::Usage, "cannot ask: stdin is not a terminal")
+                .why("each repair is a question")
                 .hint("vzcfgvalidate -r FILE"),
         );
     }
     let repaired = match m.get_flag("repair") || m.get_flag("ask") {
-        true => repair(ctx, m, &mut file, &check)?,
+        true => rules.repair(&mut file, |f| !ask_first || ask(ctx, f))?,
         false => Vec::new(),
     };
-    if !repaired.is_empty() {
-        found = check(&file);
-        if !ctx.opts.dry_run {
-            file.save()?;
-        }
+    if !repaired.is_empty() && !ctx.opts.dry_run {
+        file.save()?;
     }
+    let found = rules.check(&file);
     report(ctx, &file, &found, &repaired);
     Ok(match found.iter().map(|f| f.class).min() {
-        None => 0,
         Some(Class::Error) => 1,
         Some(Class::Warning) => 2,
+        Some(Class::Advice) | None => 0,
     })
 }
 
-type Check<'a> = dyn Fn(&File) -> Vec<Finding> + 'a;
-
-fn repair(
-    ctx: &Ctx<'_>,
-    m: &ArgMatches,
-    file: &mut File,
-    check: &Check<'_>,
-) -> Result<Vec<Finding>> {
-    let mut done: Vec<Finding> = Vec::new();
-    let mut refused: Vec<String> = Vec::new();
-    for _ in 0..ROUNDS {
-        let open = check(file);
-        let next = open
-            .into_iter()
-            .find(|f| !f.fix.is_empty() && !refused.contains(&f.text));
-        let Some(finding) = next else { break };
-        if m.get_flag("ask") && !ctx.opts.yes && !ask(ctx, &finding) {
-            refused.push(finding.text);
-            continue;
-        }
-        file.set(finding.name, &finding.fix)?;
-        done.push(finding);
-    }
-    Ok(done)
+/// The line of the configuration that repairs it.
+fn line(finding: &Finding) -> String {
+    let fix = finding.fix.as_deref().unwrap_or_default();
+    format!("{}=\"{fix}\"", finding.param.name)
 }
 
 fn ask(ctx: &Ctx<'_>, finding: &Finding) -> bool {
     ctx.out.note(&finding.text);
-    ctx.out
-        .note(&format!("set {}=\"{}\"? [y/N]", finding.name, finding.fix));
+    ctx.out.note(&format!("set {}? [y/N]", line(finding)));
     let mut answer = String::new();
     drop(std::io::stdin().lock().read_line(&mut answer));
     matches!(answer.trim(), "y" | "Y" | "yes")
-}
-
-fn word(class: Class) -> &'static str {
-    match class {
-        Class::Error => "error",
-        Class::Warning => "warning",
-    }
 }
 
 fn report(ctx: &Ctx<'_>, file: &File, found: &[Finding], repaired: &[Finding]) {
@@ -165,7 +152,7 @@ fn report(ctx: &Ctx<'_>, file: &File, found: &[Finding], repaired: &[Finding]) {
             all.iter()
                 .map(|f| {
                     json!({
-                        "class": word(f.class), "parameter": f.name, "line": f.line,
+                        "class": f.class.word(), "parameter": f.param.name, "line": f.line,
                         "message": f.text, "fix": f.fix,
                     })
                 })
@@ -178,23 +165,35 @@ fn report(ctx: &Ctx<'_>, file: &File, found: &[Finding], repaired: &[Finding]) {
         return;
     }
     for f in repaired {
-        ctx.out
-            .note(&format!("repaired: {} is now {}", f.name, f.fix));
+        let done = if ctx.opts.dry_run {
+            "would be"
+        } else {
+            "is now"
+        };
+        ctx.out.note(&format!(
+            "{}: repaired, it {done} {}",
+            f.param.name,
+            line(f)
+        ));
     }
     for f in found {
         let place = f.line.map(|l| format!(":{l}")).unwrap_or_default();
-        let sgr = if f.class == Class::Error { "31" } else { "33" };
-        let class = ctx.out.paint(sgr, word(f.class));
+        let sgr = match f.class {
+            Class::Error => "31",
+            Class::Warning => "33",
+            Class::Advice => "36",
+        };
+        let class = ctx.out.paint(sgr, f.class.word());
         ctx.out.complain_plain(&format!(
             "{}{place}: {class}: {}",
             file.path().display(),
             f.text
         ));
-        if !f.fix.is_empty() {
-            ctx.out.note(&format!("  try: {}=\"{}\"", f.name, f.fix));
+        if f.fix.is_some() {
+            ctx.out.note(&format!("  try: {}", line(f)));
         }
     }
-    if found.is_empty() && !ctx.out.quiet {
+    if found.iter().all(|f| f.class == Class::Advice) && !ctx.out.quiet {
         ctx.out.print("Validation completed: success\n");
     }
 }
