@@ -61,3 +61,10 @@ done
 "$binary" vzctl completion bash > "$dest/usr/share/bash-completion/completions/vzctl"
 "$binary" vzctl completion zsh > "$dest/usr/share/zsh/vendor-completions/_vzctl"
 "$binary" vzctl completion fish > "$dest/usr/share/fish/vendor_completions.d/vzctl.fish"
+# Shells load a file by the command's name; this one knows all of them.
+for name in $("$binary" names); do
+	[ "$name" = vzctl ] || {
+		ln -sf vzctl "$dest/usr/share/bash-completion/completions/$name"
+		ln -sf vzctl.fish "$dest/usr/share/fish/vendor_completions.d/$name.fish"
+	}
+done

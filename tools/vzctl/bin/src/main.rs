@@ -3,23 +3,10 @@
 //! a link named vzlist runs vzlist, and so does `vz-tools vzlist`.
 
 use libvz::cli;
+use libvz::cli::Tool;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Runs a command from its command line to its exit status.
-type Run = fn(Vec<OsString>) -> u8;
-
-/// Every command and what runs it.
-const COMMANDS: [(&str, Run); 7] = [
-    ("vzctl", cli::run::vzctl),
-    ("vzlist", libvz::list::main),
-    ("vzubc", libvz::ubc::show::main),
-    ("vzpkg", libvz::pkg::main),
-    ("vzeventd", libvz::event::main),
-    ("vzcfgvalidate", libvz::ubc::cfgvalidate::main),
-    ("vzpid", libvz::pid::main),
-];
 
 fn main() -> ExitCode {
     let mut argv: Vec<OsString> = std::env::args_os().collect();
@@ -27,18 +14,15 @@ fn main() -> ExitCode {
         argv.remove(0);
     }
     let status = match find(argv.first()) {
-        Some(run) => run(argv),
+        Some(tool) => (tool.run)(argv),
         None => tools(&argv),
     };
     ExitCode::from(status)
 }
 
-fn find(name: Option<&OsString>) -> Option<Run> {
+fn find(name: Option<&OsString>) -> Option<&'static Tool> {
     let name = Path::new(name?).file_name()?;
-    COMMANDS
-        .iter()
-        .find(|(n, _)| name == *n)
-        .map(|(_, run)| *run)
+    cli::TOOLS.iter().find(|t| name == t.name)
 }
 
 /// Where tests can make a command fail or die, one `COMMAND STEP` per line;
@@ -77,13 +61,13 @@ fn tools(argv: &[OsString]) -> u8 {
             0
         }
         ["names"] => {
-            COMMANDS
+            cli::TOOLS
                 .iter()
-                .for_each(|(name, _)| out.print(&format!("{name}\n")));
+                .for_each(|t| out.print(&format!("{}\n", t.name)));
             0
         }
         _ => {
-            let names: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = cli::TOOLS.iter().map(|t| t.name).collect();
             let err = libvz::Error::new(libvz::Code::Usage, "no command named")
                 .why(format!(
                     "vz-tools is called through links named {}",

@@ -93,9 +93,14 @@ fn page(cmd: &Command, name: &str) -> Vec<u8> {
         )]);
         end.control("PP", []);
     }
-    end.text([roman(
-        "vzctl(8), vzlist(8), vzubc(8), vzpkg(8), vz.conf(5), ctid.conf(5)",
-    )]);
+    let tools: Vec<String> = cli::TOOLS
+        .iter()
+        .map(|t| format!("{}(8)", t.name))
+        .collect();
+    end.text([roman(format!(
+        "{}, vz.conf(5), ctid.conf(5)",
+        tools.join(", ")
+    ))]);
     drop(end.to_writer(&mut bytes));
     bytes
 }
@@ -238,6 +243,9 @@ fn ctid_conf() -> Vec<u8> {
                 Support::Kept(..) => " Kept, not acted upon by this version.".to_string(),
             };
             page.text([roman(format!("{}.{option}", options::help(p)))]);
+            if !p.refused.is_empty() {
+                page.text([roman(format!("When it is refused: {}.", p.refused))]);
+            }
         }
     }
     page.control("SH", ["SEE ALSO"]);

@@ -15,6 +15,7 @@ use crate::ctx::Options;
 use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
+use crate::node;
 use crate::output::Output;
 use crate::output::When;
 use clap::Arg;
@@ -30,18 +31,41 @@ use std::time::Duration;
 /// Version of all tools.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// One of the commands in the executable.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The name it is called by.
+    pub name: &'static str,
+    /// Its command line, for pages and completion.
+    pub command: fn() -> Command,
+    /// Runs a command line to its exit status.
+    pub run: fn(Vec<OsString>) -> u8,
+}
+
+const fn tool(name: &'static str, command: fn() -> Command, run: fn(Vec<OsString>) -> u8) -> Tool {
+    Tool { name, command, run }
+}
+
+/// Every command.
+#[rustfmt::skip]
+pub const TOOLS: [Tool; 11] = [
+    tool("vzctl", vzctl::documented, run::vzctl),
+    tool("vzlist", crate::list::command, crate::list::main),
+    tool("vzubc", crate::ubc::show::command, crate::ubc::show::main),
+    tool("vzcalc", node::vzcalc::command, node::vzcalc::main),
+    tool("vzmemcheck", node::vzmemcheck::command, node::vzmemcheck::main),
+    tool("vzsplit", node::vzsplit::command, node::vzsplit::main),
+    tool("vzcfgvalidate", crate::ubc::cfgvalidate::command, crate::ubc::cfgvalidate::main),
+    tool("vzcfgscale", node::vzcfgscale::command, node::vzcfgscale::main),
+    tool("vzpkg", crate::pkg::command, crate::pkg::main),
+    tool("vzpid", crate::pid::command, crate::pid::main),
+    tool("vzeventd", crate::event::command, crate::event::main),
+];
+
 /// Every tool's command line, for pages and completion.
 #[must_use]
 pub fn tools() -> Vec<Command> {
-    vec![
-        vzctl::documented(),
-        crate::list::command(),
-        crate::ubc::show::command(),
-        crate::pkg::command(),
-        crate::event::command(),
-        crate::ubc::cfgvalidate::command(),
-        crate::pid::command(),
-    ]
+    TOOLS.iter().map(|t| (t.command)()).collect()
 }
 
 /// Adds the options that all tools share, and the house style.
@@ -127,7 +151,8 @@ pub fn locking(cmd: Command) -> Command {
 /// # Errors
 /// 0 after `--help` and `--version`, else 20 or 21.
 pub fn parse(cmd: Command, argv: Vec<OsString>) -> std::result::Result<ArgMatches, u8> {
-    let tool = leak_name(&cmd);
+    let tool = TOOLS.iter().find(|t| t.name == cmd.get_name());
+    let tool = tool.map_or("vz-tools", |t| t.name);
     let argv = help_word(argv);
     let json = argv.iter().any(|a| a == "--json");
     let words: Vec<_> = argv.iter().skip(1).map(|a| a.to_string_lossy()).collect();
@@ -155,24 +180,6 @@ fn help_word(mut argv: Vec<OsString>) -> Vec<OsString> {
     argv
 }
 
-/// The tool's name for messages; one of a fixed set.
-fn leak_name(cmd: &Command) -> &'static str {
-    const NAMES: [&str; 8] = [
-        "vzctl",
-        "vzlist",
-        "vzubc",
-        "vzpkg",
-        "vzeventd",
-        "vzcfgvalidate",
-        "vzpid",
-        "vz-tools",
-    ];
-    NAMES
-        .into_iter()
-        .find(|n| *n == cmd.get_name())
-        .unwrap_or("vz-tools")
-}
-
 /// Turns a parser error into the three parts of ours.
 fn usage_error(tool: &str, sub: Option<&str>, err: &clap::Error) -> Error {
     let text = err.render().to_string();
@@ -184,7 +191,7 @@ fn usage_error(tool: &str, sub: Option<&str>, err: &clap::Error) -> Error {
         .trim_end_matches(':');
     let given = |kind| match err.get(kind) {
         // "--ram <SIZE>" is the option and its placeholder.
-        Some(ContextValue::String(s)) if s.starts_with("--") => {
+        Some(ContextValue::String(s)) if s.starts_with('-') => {
             s.split(' ').next().unwrap_or_default().to_string()
         }
         Some(ContextValue::String(s)) => s.clone(),

@@ -243,8 +243,7 @@ fn create_args(m: &ArgMatches) -> Result<args::Create> {
         ostemplate: template.transpose()?,
         sample: m
             .get_one::<String>("config")
-            .cloned()
-            .map(sample_name)
+            .map(|name| sample_name(name).map(str::to_string))
             .transpose()?,
         force_reserved: m.get_flag("force-reserved"),
         settings: options::settings(m, For::Create)?,
@@ -252,7 +251,11 @@ fn create_args(m: &ArgMatches) -> Result<args::Create> {
     })
 }
 
-fn sample_name(name: String) -> Result<String> {
+/// Checks the NAME of a sample configuration.
+///
+/// # Errors
+/// It could not be that of a file (21).
+pub fn sample_name(name: &str) -> Result<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+-".contains(&b);
     match !name.is_empty() && name.bytes().all(plain) {
         true => Ok(name),

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The node's memory.
+//! The node's memory, and what VEs use, are promised and may take of it.
 
+mod claim;
 mod memory;
+mod scale;
+pub mod vzcalc;
+pub mod vzcfgscale;
+pub mod vzmemcheck;
+pub mod vzsplit;
 
+pub use claim::Claim;
 pub use memory::Memory;
 pub use memory::threads_max;
