@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Tables and JSON of vzlist, vzubc, vzpid and status.
+//! Tables and JSON of vzlist, vzubc, vzpid and status; pages and completion.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -206,14 +206,6 @@ fn vzubc() {
             .map(|l| &l[..9]),
         Some("physpages")
     );
-    assert_eq!(node.run("vzubc -i -q 101").ok().lines().count(), 2);
-    assert_eq!(node.run("vzubc -i -q 101").ok(), "");
-    assert!(
-        node.run("vzubc -r 101")
-            .ok()
-            .contains("numproc                =  10%")
-    );
-    assert_eq!(node.run("vzubc -ic -i -q 101").ok().lines().count(), 2);
     assert_eq!(
         node.run("vzubc --json 101").json()[0]["resources"]["numproc"]["failcnt"],
         7
@@ -254,11 +246,26 @@ fn pages_and_completion() {
     }
     assert!(!set.contains("cpuunits"));
     assert!(page("ctid.conf.5").contains("CPUUNITS") && page("vz.conf.5").contains("STOP_TIMEOUT"));
+    for name in node.run("names").ok().lines() {
+        assert!(
+            page(&format!("{name}.8")).contains("EXAMPLES") || name == "vzeventd",
+            "{name}"
+        );
+    }
+    assert!(page("vzctl-explain.8").contains("EXAMPLES"));
+    let validate = page("vzcfgvalidate.8");
+    for size in ["96 KiB", "1400 bytes", "40 KiB", "384 bytes"] {
+        assert!(validate.contains(size), "{size}");
+    }
+    assert!(page("ctid.conf.5").contains("When it is refused: ENFILE"));
     for shell in ["bash", "zsh", "fish"] {
         let text = node.run(&format!("vzctl completion {shell}")).ok();
         assert!(
             text.contains("numproc") && !text.contains("cpuunits"),
             "{shell}"
         );
+        for name in node.run("names").ok().lines() {
+            assert!(text.contains(name), "{shell} {name}");
+        }
     }
 }

@@ -202,9 +202,18 @@ impl Output {
 
     /// Data on stdout. A reader that went away is not an error.
     pub fn print(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
         // Nothing can be told to anyone if stdout is gone.
-        drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        let _ = self.try_print(text);
+    }
+
+    /// As [`Output::print`], for commands that go on until nobody reads:
+    /// `false` once the reader has gone away.
+    #[must_use]
+    pub fn try_print(&self, text: &str) -> bool {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .is_ok()
     }
 
     /// Wraps text in a colour if colour is on; `sgr` is the escape's number.

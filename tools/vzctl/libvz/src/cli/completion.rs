@@ -3,6 +3,7 @@
 
 use crate::cli;
 use crate::output::Output;
+use crate::params;
 use clap::ArgMatches;
 use clap_complete::Shell;
 
@@ -24,9 +25,12 @@ _vz_live() {
             COMPREPLY=($(compgen -W "$(cd /etc/vz/conf 2>/dev/null && printf '%s\n' ve-*.conf-sample |
                 sed -n 's/^ve-\(.*\)\.conf-sample$/\1/p')" -- "$cur")); return ;;
     esac
+    if [ "$sub" = explain ] && [ "${COMP_WORDS[COMP_CWORD-1]}" != explain ]; then
+        COMPREPLY=($(compgen -W "@RESOURCES@" -- "$cur")); return
+    fi
     case "$sub" in
         start|mount|destroy) which=-S ;;
-        stop|exec|exec2|exec3|enter) which="" ;;
+        stop|exec|exec2|exec3|enter|explain) which="" ;;
         umount|restart|set|status) which=-a ;;
         *) return ;;
     esac
@@ -49,7 +53,9 @@ pub fn script(shell: Shell) -> String {
     }
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
     if shell == Shell::Bash {
-        text.push_str(LIVE);
+        let resources = params::TABLE.iter().filter(|p| p.resource.is_some());
+        let resources: Vec<&str> = resources.map(|p| p.option).collect();
+        text.push_str(&LIVE.replace("@RESOURCES@", &resources.join(" ")));
     }
     text
 }

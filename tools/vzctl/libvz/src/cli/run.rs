@@ -22,6 +22,7 @@ use crate::output::Output;
 use crate::paths::Paths;
 use crate::set;
 use crate::status;
+use crate::ubc;
 use crate::ve;
 use clap::ArgMatches;
 use std::ffi::OsString;
@@ -101,6 +102,7 @@ fn run(ctx: &Ctx<'_>, command: &str, m: &ArgMatches) -> u8 {
                 create_args(m).and_then(|args| ve::create(ctx, id, &args)),
             )
         }
+        "explain" => answer(ctx, command, ubc::explain::run(ctx, m)),
         "exec" | "exec2" | "exec3" | "enter" => {
             let text = m.get_one::<String>("id").map_or("", String::as_str);
             match id::resolve(&ctx.paths, text).and_then(not_node) {
@@ -112,6 +114,14 @@ fn run(ctx: &Ctx<'_>, command: &str, m: &ArgMatches) -> u8 {
             Ok(ids) => several(ctx, command, &ids, m),
             Err(err) => one(None, Err(err)),
         },
+    }
+}
+
+/// Ends a command that prints data and changes nothing.
+fn answer(ctx: &Ctx<'_>, command: &str, res: Result<()>) -> u8 {
+    match res {
+        Ok(()) => 0,
+        Err(err) => ctx.out.finish(command, None, Err(err)),
     }
 }
 

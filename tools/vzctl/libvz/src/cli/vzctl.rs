@@ -4,6 +4,7 @@
 use crate::cli;
 use crate::cli::options;
 use crate::cli::options::For;
+use crate::ubc;
 use clap::Arg;
 use clap::ArgAction;
 use clap::Command;
@@ -65,6 +66,7 @@ fn build(all: bool) -> Command {
             "Run a command in a VE without a shell; exit with its status",
         ),
         enter(),
+        ubc::explain::command(),
         Command::new("completion")
             .about("Print a completion script for a shell")
             .arg(

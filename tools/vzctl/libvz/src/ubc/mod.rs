@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 //! User beancounters as the kernel prints them.
 
+mod before;
 pub mod cfgvalidate;
+pub mod explain;
+mod lines;
+pub mod refusal;
 pub mod rules;
 pub mod show;
+mod suggest;
 
+use crate::ctx::Ctx;
 use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
-use crate::error::ResultExt;
+use crate::error::os_words;
+use crate::id::Veid;
 use crate::paths::Paths;
 use serde_json::Value;
 use serde_json::json;
@@ -121,15 +128,43 @@ pub fn read(paths: &Paths) -> Result<Option<Vec<Beancounter>>> {
                     .map_err(|e| Error::new(Code::System, failed()).why(e));
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-                return Err(e)
-                    .or_err(Code::Permission, failed)
-                    .map_err(|e| e.hint("run the command as root"));
-            }
-            Err(e) => return Err(e).or_err(Code::System, failed),
+            Err(e) => return Err(unreadable(e, failed())),
         }
     }
     Ok(None)
+}
+
+/// The beancounter of one VE.
+///
+/// # Errors
+/// There is no such VE (14), or it is not running (31).
+pub fn of<'a>(ctx: &Ctx<'_>, all: &'a [Beancounter], id: Veid) -> Result<&'a Beancounter> {
+    match all.iter().find(|b| b.id == id.get()) {
+        Some(bc) => Ok(bc),
+        None => Err(not_running(ctx, id, format!("VE {id} has no beancounter"))),
+    }
+}
+
+/// The error for a VE that the kernel does not count.
+fn not_running(ctx: &Ctx<'_>, id: Veid, what: String) -> Error {
+    match ctx.config(id) {
+        Err(e) if e.code() == Code::NoConfig => e,
+        _ => Error::new(Code::NotRunning, what)
+            .why("it is not running")
+            .hint(format!("vzctl start {id}")),
+    }
+}
+
+/// The error for a file of `/proc/bc` that cannot be used.
+fn unreadable(err: std::io::Error, what: String) -> Error {
+    let denied = err.kind() == ErrorKind::PermissionDenied;
+    let err = Error::new(Code::System, what).why(os_words(&err));
+    match denied {
+        true => err
+            .with_code(Code::Permission)
+            .hint("run the command as root of the node"),
+        false => err,
+    }
 }
 
 #[cfg(test)]
