@@ -252,7 +252,12 @@ fn pages_and_completion() {
             "{name}"
         );
     }
-    assert!(page("vzctl-explain.8").contains("EXAMPLES"));
+    for sub in ["explain", "monitor"] {
+        assert!(
+            page(&format!("vzctl-{sub}.8")).contains("EXAMPLES"),
+            "{sub}"
+        );
+    }
     let validate = page("vzcfgvalidate.8");
     for size in ["96 KiB", "1400 bytes", "40 KiB", "384 bytes"] {
         assert!(validate.contains(size), "{size}");

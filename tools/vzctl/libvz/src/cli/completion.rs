@@ -30,7 +30,7 @@ _vz_live() {
     fi
     case "$sub" in
         start|mount|destroy) which=-S ;;
-        stop|exec|exec2|exec3|enter|explain) which="" ;;
+        stop|exec|exec2|exec3|enter|explain|monitor) which="" ;;
         umount|restart|set|status) which=-a ;;
         *) return ;;
     esac

@@ -103,6 +103,7 @@ fn run(ctx: &Ctx<'_>, command: &str, m: &ArgMatches) -> u8 {
             )
         }
         "explain" => answer(ctx, command, ubc::explain::run(ctx, m)),
+        "monitor" => answer(ctx, command, ubc::monitor::run(ctx, m)),
         "exec" | "exec2" | "exec3" | "enter" => {
             let text = m.get_one::<String>("id").map_or("", String::as_str);
             match id::resolve(&ctx.paths, text).and_then(not_node) {

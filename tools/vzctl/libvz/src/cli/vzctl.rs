@@ -67,6 +67,7 @@ fn build(all: bool) -> Command {
         ),
         enter(),
         ubc::explain::command(),
+        ubc::monitor::command(),
         Command::new("completion")
             .about("Print a completion script for a shell")
             .arg(

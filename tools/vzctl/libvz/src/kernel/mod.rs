@@ -16,6 +16,7 @@ use crate::id::Veid;
 use crate::paths::Paths;
 use crate::ve::init::Plan;
 use crate::ve::init::Spawned;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
@@ -134,6 +135,9 @@ pub trait Kernel {
     fn unmount(&self, at: &Path) -> Result<bool>;
     /// Whether something is mounted exactly there.
     fn is_mounted(&self, at: &Path) -> Result<bool>;
+    /// Waits until one of these files of `/proc/bc/ID/events` has changed
+    /// since it was read, the time is up, or a signal arrives.
+    fn wait_events(&self, files: &[BorrowedFd<'_>], timeout: Duration) -> Result<()>;
     /// A user namespace with the ids of one VE, for work on its files.
     /// `None`: ids are not mapped here (tests of an ordinary user).
     fn id_namespace(&self, uid_base: u32) -> Result<Option<OwnedFd>>;

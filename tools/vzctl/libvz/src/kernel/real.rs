@@ -30,6 +30,7 @@ use rustix::mount::MountPropagationFlags;
 use rustix::mount::UnmountFlags;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -253,6 +254,20 @@ impl Kernel for RealKernel {
             .lines()
             .filter_map(|l| l.split(' ').nth(4))
             .any(|m| unescape(m) == here))
+    }
+
+    fn wait_events(&self, files: &[BorrowedFd<'_>], timeout: Duration) -> Result<()> {
+        let what = || "cannot wait for refusals";
+        let mut fds: Vec<PollFd<'_>> = files
+            .iter()
+            .map(|f| PollFd::from_borrowed_fd(*f, PollFlags::PRI))
+            .collect();
+        let until = Timespec::try_from(timeout)
+            .map_err(|_| Error::new(Code::System, what()).why("the time is too long"))?;
+        match poll(&mut fds, Some(&until)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(e) => Err(e).or_err(Code::System, what),
+        }
     }
 
     fn id_namespace(&self, uid_base: u32) -> Result<Option<OwnedFd>> {

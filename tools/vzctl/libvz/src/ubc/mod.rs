@@ -3,8 +3,10 @@
 
 mod before;
 pub mod cfgvalidate;
+pub mod events;
 pub mod explain;
 mod lines;
+pub mod monitor;
 pub mod refusal;
 pub mod rules;
 pub mod show;
