@@ -99,7 +99,11 @@ fn node() -> Node {
 /// Every file of the node that is not a log or a memory of errors.
 fn snapshot(node: &Node) -> BTreeMap<String, String> {
     fn walk(root: &Path, dir: &Path, out: &mut BTreeMap<String, String>) {
-        for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        // A process may take something away while we look.
+        let Ok(entries) = std::fs::read_dir(dir) else {
+            return;
+        };
+        for entry in entries.flatten() {
             let path = entry.path();
             let name = path
                 .strip_prefix(root)
@@ -114,14 +118,13 @@ fn snapshot(node: &Node) -> BTreeMap<String, String> {
             if name.starts_with("var/log") || memory {
                 continue;
             }
-            // A process may take something away while we look.
             let Ok(meta) = path.symlink_metadata() else {
                 continue;
             };
             let what = if meta.is_symlink() {
                 format!("-> {:?}", std::fs::read_link(&path).ok())
             } else if meta.is_dir() {
-                walk_if(root, &path, out);
+                walk(root, &path, out);
                 "dir".into()
             } else {
                 std::fs::read_to_string(&path).unwrap_or_default()
@@ -129,11 +132,6 @@ fn snapshot(node: &Node) -> BTreeMap<String, String> {
             if !own {
                 out.insert(name, what);
             }
-        }
-    }
-    fn walk_if(root: &Path, dir: &Path, out: &mut BTreeMap<String, String>) {
-        if dir.exists() {
-            walk(root, dir, out);
         }
     }
     let mut out = BTreeMap::new();
