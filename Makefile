@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 # Disk space in MiB that must be free when nothing is built yet.
 DISK_RUN := 6000
 DISK_TEST := 10000
+DISK_BENCH := 10000
 
 # make shell FLAVOUR=debug boots the kernel of the tests.
 FLAVOUR := release
@@ -18,8 +19,8 @@ FLAVOUR := release
 SCALE := $(if $(filter 1,$(FULL)),1,10)
 
 .PHONY: help run shell node kernel kernel-debug tools template selftests busybox source patches \
-	test kselftest guest-test tools-test check clean distclean deps preflight \
-	quick-release quick-debug
+	test kselftest guest-test tools-test check kernel-stock clean distclean deps preflight \
+	quick-release quick-debug quick-stock
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,16 @@ quick-release: source
 
 quick-debug: source
 	@$(S)/kernel.sh debug --if-changed
+
+kernel-stock: deps ## build the unpatched kernel that make bench compares with
+	@$(S)/preflight.sh $(DISK_BENCH)
+	@$(S)/source.sh stock
+	@$(S)/kernel.sh stock
+
+quick-stock: deps
+	@$(S)/preflight.sh $(DISK_BENCH)
+	@$(S)/source.sh stock
+	@$(S)/kernel.sh stock --if-changed
 
 tools: deps ## build the user-space tools
 	@$(S)/tools.sh build

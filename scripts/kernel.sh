@@ -3,15 +3,14 @@
 # Builds a kernel from build/linux.
 #   kernel.sh FLAVOUR [--if-changed | MAKE-ARGUMENT...]
 # FLAVOUR: release, debug; clippy (release, with clippy for rustc);
-#          plain (the series with VE, UBC and Rust switched off).
+#          plain (the series with VE, UBC and Rust switched off);
+#          stock (upstream, from build/stock-linux, for comparison).
 # With --if-changed nothing runs unless an input is newer than the last build.
 . "$(dirname "$0")/lib.sh"
 
 flavour=$1
 shift
 src=$VZ_BUILD/linux
-# A direct child of the source tree, so that kbuild uses relative paths.
-out=$src/vz-$flavour
 fragments=("$VZ_TOP/configs/base.config")
 options=()
 case $flavour in
@@ -19,17 +18,20 @@ release) ;;
 debug) fragments+=("$VZ_TOP/configs/debug.config") ;;
 clippy) options+=(CLIPPY=1) ;;
 plain) fragments+=("$VZ_TOP/configs/plain.config") ;;
+stock)
+	fragments+=("$VZ_TOP/configs/stock.config")
+	src=$VZ_BUILD/stock-linux
+	;;
 *) die "no such kernel: $flavour" ;;
 esac
 
 # "make check" compiles copies of the source with their own output.
-if [ -n "${VZ_SRC:-}" ]; then
-	src=$VZ_SRC
-	out=$src/vz-$flavour
-fi
+[ -z "${VZ_SRC:-}" ] || src=$VZ_SRC
+# A direct child of the source tree, so that kbuild uses relative paths.
+out=$src/vz-$flavour
 
 mkdir -p "$out"
-[ -n "${VZ_SRC:-}" ] || ln -sfn "linux/vz-$flavour" "$VZ_BUILD/$flavour"
+[ -n "${VZ_SRC:-}" ] || ln -sfn "${src##*/}/vz-$flavour" "$VZ_BUILD/$flavour"
 take_lock "$out/.vz-lock"
 
 stamp=$out/.vz-built

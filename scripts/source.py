@@ -7,6 +7,7 @@
                           (edits of files no patch touches go to patch P)
   source.py steps DIR     for each patch: apply it in DIR, a copy of upstream,
                           and print what "make check" has to compile
+  source.py stock DEB     unpack upstream alone into build/stock-linux
 
 Only files whose content changes are written, so that a changed patch rebuilds
 what it touches and nothing else.  For each patched file the upstream version is
@@ -437,6 +438,21 @@ def upstream(root):
         put(Path(root), name, pristine(name))
 
 
+def stock(deb):
+    """A tree nobody edits, for the kernel that ours is measured against."""
+    dest = TOP / "build/stock-linux"
+    mark = dest / ".vz-base"
+    if mark.exists() and mark.read_text() == Path(deb).name:
+        return
+    say("unpacking the kernel source once more, for the stock kernel")
+    tmp = dest.with_name("stock-linux.tmp")
+    for path in (tmp, dest):
+        shutil.rmtree(path, ignore_errors=True)
+    unpack(deb, tmp)
+    (tmp / ".vz-base").write_text(Path(deb).name)
+    tmp.rename(dest)
+
+
 def main(args):
     if len(args) == 2 and args[0] == "apply":
         apply(args[1])
@@ -446,6 +462,8 @@ def main(args):
         steps(args[1])
     elif len(args) == 2 and args[0] == "upstream":
         upstream(args[1])
+    elif len(args) == 2 and args[0] == "stock":
+        stock(args[1])
     else:
         sys.exit(__doc__)
 
