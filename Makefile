@@ -19,7 +19,7 @@ FLAVOUR := release
 SCALE := $(if $(filter 1,$(FULL)),1,10)
 
 .PHONY: help run shell node kernel kernel-debug tools template selftests busybox source patches \
-	test kselftest guest-test tools-test check kernel-stock clean distclean deps preflight \
+	test kselftest guest-test tools-test check bench kernel-stock clean distclean deps preflight \
 	quick-release quick-debug quick-stock
 
 help: ## this list
@@ -27,6 +27,8 @@ help: ## this list
 	@echo
 	@echo "  T=SUB:TEST[/CASE]   the test(s) of make kselftest: ve, ve:enter, guest:debian"
 	@echo "  P=NAME.patch        the patch that make patches gives new edits to"
+	@echo "  B=ROW...            rows of make bench, each by its beginning: fork tcp"
+	@echo "  BENCH=quick         make bench without the stock kernel, fewer repetitions"
 	@echo "  FULL=1              the stated counts in make test, not a tenth of them"
 	@echo "  FLAVOUR=debug       make run and make shell with the kernel of the tests"
 	@echo "  VZ_ACCEL=kvm        let QEMU use /dev/kvm (default: emulate, which works everywhere)"
@@ -105,6 +107,11 @@ test: ## run every test; the last line is "N passed, N failed"
 check: deps ## rustfmt, clippy, checkpatch, rustdoc, each patch compiles
 	@$(S)/preflight.sh $(DISK_TEST)
 	@$(S)/check.sh
+
+bench: $(if $(filter quick,$(BENCH)),,quick-stock) quick-release ## count instructions: ours, stock, in a VE, in crun
+	@$(S)/busybox.sh
+	@$(S)/bench.sh
+	@tests/bench/bench.py $(if $(filter quick,$(BENCH)),--quick) $(foreach b,$(B),--only $(b))
 
 clean: ## remove everything built (downloads and compiler cache stay)
 	@$(S)/clean.sh

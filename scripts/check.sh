@@ -13,7 +13,7 @@ bad=()
 ours() { find "$@" -type f -not -path '*/target/*' 2>/dev/null | sort; }
 kernel_rust() { ours kernel fs security rust | grep '\.rs$' || true; }
 kernel_c() { ours kernel fs security include rust | grep '\.[ch]$' || true; }
-test_c() { ours tests/selftests | grep '\.[ch]$' || true; }
+test_c() { ours tests/selftests tests/bench | grep '\.[ch]$' || true; }
 shell_scripts() { grep -lsIE '^#!/bin/(ba|busybox )?sh' $(ours scripts .ci tests tools/vzctl) || true; }
 
 step_scripts() {
@@ -21,8 +21,9 @@ step_scripts() {
 	while read -r file; do
 		bash -n "$file" || return 1
 	done < <(shell_scripts)
-	python3 -m py_compile scripts/*.py tests/qemu/*.py &&
-		python3 tests/qemu/test_report.py 2>&1
+	python3 -m py_compile scripts/*.py tests/qemu/*.py tests/bench/*.py &&
+		python3 tests/qemu/test_report.py 2>&1 &&
+		python3 tests/bench/test_judge.py 2>&1
 }
 
 # Every file a compiler or shell reads names its licence in the first lines.

@@ -179,15 +179,19 @@ def initramfs(directory, selftests, listing):
     shutil.copy2(HERE / "init", root / "init")
     shutil.copytree(selftests, root / "selftests", ignore=shutil.ignore_patterns("obj"))
     (root / "tests.run").write_text(listing)
-    archive = directory / "initramfs.cpio"
-    with archive.open("wb") as out:
+    return archive(root, directory / "initramfs.cpio")
+
+
+def archive(root, path):
+    """Packs a tree as an initramfs, and removes it."""
+    with path.open("wb") as out:
         find = subprocess.run(["find", ".", "-print0"], cwd=root, check=True, stdout=subprocess.PIPE)
         subprocess.run(
             ["cpio", "--null", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
             cwd=root, check=True, input=find.stdout, stdout=out,
         )  # fmt: skip
     shutil.rmtree(root)
-    return archive
+    return path
 
 
 def scaled(seconds, scale):
@@ -235,9 +239,9 @@ def kselftest(args):
     kernel = kernel_image("debug")
 
     def start(left, where):
-        archive = initramfs(where, selftests, tests_run(tests, left))
+        packed = initramfs(where, selftests, tests_run(tests, left))
         append = f"console=ttyS0 loglevel=5 panic=-1 oops=panic VZ_SCALE={args.scale}"
-        return Guest(qemu(kernel, append, args.memory, ["-initrd", str(archive)]), where)
+        return Guest(qemu(kernel, append, args.memory, ["-initrd", str(packed)]), where)
 
     say(f"kselftest: {len(tests)} test(s), scale 1/{args.scale}")
     return run_guests(tests, start, fresh("kselftest"), BOOT_LIMIT["kselftest"])
@@ -369,4 +373,5 @@ def main():
     return 1 if results.failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
