@@ -111,11 +111,14 @@ step_checkpatch() {
 	[ ${#patches[@]} -eq 0 ] ||
 		"${cp[@]}" --strict --ignore MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,FILE_PATH_CHANGES,AVOID_EXTERNS,FUNCTION_ARGUMENTS \
 			"${patches[@]}" || status=1
+	# The hooks take pointers without side effects; what is exported is defined
+	# by a macro; trace events look the same everywhere in the kernel.
 	# shellcheck disable=SC2046
-	"${cp[@]}" --strict --ignore LINE_SPACING,STATIC_CONST_CHAR_ARRAY -f $(kernel_c) || status=1
+	"${cp[@]}" --strict --ignore LINE_SPACING,STATIC_CONST_CHAR_ARRAY,MACRO_ARG_REUSE,EXPORT_SYMBOL \
+		-f $(kernel_c | grep -v '^include/trace/') || status=1
 	# The macros these ask for exist in the kernel only.
 	# shellcheck disable=SC2046
-	"${cp[@]}" --ignore PREFER_DEFINED_ATTRIBUTE_MACRO,ARRAY_SIZE,VOLATILE,EMBEDDED_FUNCTION_NAME,SPLIT_STRING,ENOSYS,MACRO_WITH_FLOW_CONTROL \
+	"${cp[@]}" --ignore PREFER_DEFINED_ATTRIBUTE_MACRO,ARRAY_SIZE,VOLATILE,EMBEDDED_FUNCTION_NAME,SPLIT_STRING,ENOSYS,MACRO_WITH_FLOW_CONTROL,STRCPY,NAKED_SSCANF \
 		-f $(test_c) || status=1
 	return $status
 }

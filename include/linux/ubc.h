@@ -15,19 +15,28 @@
 #define _LINUX_UBC_H
 
 #include <linux/err.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct cgroup;
 struct file;
+struct file_lock_core;
 struct kernel_clone_args;
 struct mem_cgroup;
 struct mm_struct;
+struct nft_rule;
+struct oom_control;
+struct pid;
+struct pid_namespace;
 struct proto;
 struct seq_file;
+struct shmem_inode_info;
+struct sigqueue;
 struct sock;
 struct task_struct;
 struct tty_struct;
 struct ubc;
+struct xt_table_info;
 
 /* Resource ids are ABI; the unnamed ids up to UBC_NUMIPTENT are dummies. */
 enum ubc_resource {
@@ -69,6 +78,8 @@ enum ubc_severity {
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
 extern struct static_key_false_deferred ubc_key;
 
@@ -113,9 +124,19 @@ void ubc_put(struct ubc *ub);
 u32 ubc_id(const struct ubc *ub);
 int ubc_vm_reserve_slow(struct mm_struct *mm, unsigned long pages,
 			enum ubc_severity sev);
+int ubc_locked_reserve_slow(struct mm_struct *mm, unsigned long pages,
+			    enum ubc_severity sev);
 void ubc_vm_sync_slow(struct mm_struct *mm);
 void ubc_mm_exit_slow(struct mm_struct *mm);
 void ubc_memcg_fail_slow(struct mem_cgroup *memcg);
+int ubc_shm_charge_slow(struct ubc *ub, unsigned long pages, bool test);
+void ubc_shm_uncharge_slow(struct ubc *ub, unsigned long pages);
+int ubc_replace_charge(struct ubc **new, unsigned long n, struct ubc **old,
+		       unsigned long m);
+unsigned long ubc_ram_slow(struct ubc *ub, unsigned long pages);
+bool ubc_vm_guaranteed_slow(struct ubc *ub);
+struct ubc *ubc_oom_worst(struct ubc *tried);
+void ubc_fail(struct ubc *ub, enum ubc_resource res);
 
 static inline bool ubc_enabled(void)
 {
@@ -154,6 +175,35 @@ static inline struct ubc *ubc_charge_current(enum ubc_resource res)
 	return ub;
 }
 
+/*
+ * Objects that name their payer in a field.  A refused object stays without
+ * one, and so does what the host makes.
+ */
+static inline int ubc_owner_charge(struct ubc **owner, enum ubc_resource res,
+				   unsigned long n, enum ubc_severity sev)
+{
+	struct ubc *ub = *owner ? NULL : ubc_current();
+
+	if (!ub)
+		return 0;
+	if (ubc_charge_slow(ub, res, n, sev))
+		return -ENOMEM;
+	*owner = ub;
+	return 0;
+}
+
+/* The charge is the reference: forget the owner with it. */
+static inline void ubc_owner_uncharge(struct ubc **owner, enum ubc_resource res,
+				      unsigned long n)
+{
+	struct ubc *ub = *owner;
+
+	if (ub) {
+		*owner = NULL;
+		ubc_uncharge_slow(ub, res, n);
+	}
+}
+
 /* numproc: from copy_process() to release_task() */
 
 static inline struct ubc *ubc_task_charge(const struct kernel_clone_args *args)
@@ -182,8 +232,11 @@ static inline void ubc_task_uncharge(struct task_struct *p)
 static inline void ubc_task_set(struct task_struct *p, struct ubc *ub)
 {
 	p->ub = ub;
+	memset(&p->ub_last, 0, sizeof(p->ub_last));
 }
 
+int proc_pid_ubc_last(struct seq_file *m, struct pid_namespace *ns,
+		      struct pid *pid, struct task_struct *task);
 void ubc_proc_status(struct seq_file *m, struct task_struct *task);
 
 /* privvmpages: reserve before the mapping changes, reconcile afterwards */
@@ -200,7 +253,21 @@ static inline int ubc_vm_reserve(struct mm_struct *mm, bool counted, long pages,
 	return ubc_vm_reserve_slow(mm, pages, sev);
 }
 
-/* Bring the charge to data_vm + stack_vm, whatever the operation did. */
+/* The same for growth of locked_vm and lockedpages. */
+static inline int ubc_locked_reserve(struct mm_struct *mm, bool locked,
+				     long pages, enum ubc_severity sev)
+{
+	if (!ubc_enabled() || !mm->ub || !locked || pages <= 0)
+		return 0;
+	if (current->in_execve && sev == UBC_HARD)
+		sev = UBC_SOFT;
+	return ubc_locked_reserve_slow(mm, pages, sev);
+}
+
+/*
+ * Bring the charges to data_vm + stack_vm and locked_vm, whatever the
+ * operation did.
+ */
 static inline void ubc_vm_sync(struct mm_struct *mm)
 {
 	if (ubc_enabled() && mm->ub)
@@ -211,6 +278,7 @@ static inline void ubc_mm_init(struct mm_struct *mm, struct task_struct *p)
 {
 	mm->ub = NULL;
 	mm->ub_priv = 0;
+	mm->ub_locked = 0;
 	if (ubc_enabled() && p->ub) {
 		ubc_get(p->ub);
 		mm->ub = p->ub;
@@ -231,6 +299,131 @@ static inline void ubc_memcg_fail(struct mem_cgroup *memcg)
 		ubc_memcg_fail_slow(memcg);
 }
 
+/*
+ * kmemsize, dcachesize: what an obj_cgroup charges is paid by objcg->ub, from
+ * when a UB is bound to a memory cgroup until the UB is destroyed
+ * (kernel/ubc/kmem.c).
+ */
+
+struct obj_cgroup;
+struct ubc_glue;
+
+/* 0 or -ENOMEM.  May sleep if @gfp allows that. */
+int ubc_kmem_charge_slow(struct obj_cgroup *objcg, gfp_t gfp,
+			 unsigned int nr_pages);
+void ubc_kmem_uncharge_slow(struct obj_cgroup *objcg, unsigned int nr_pages);
+int ubc_dcache_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t n);
+void ubc_dcache_uncharge_slow(struct obj_cgroup *objcg, size_t n);
+/* The life of an objcg: made for @ub, or below @parent, then freed. */
+void ubc_objcg_own(struct obj_cgroup *objcg, struct ubc *ub,
+		   struct list_head *objcgs);
+void ubc_objcg_inherit_slow(struct obj_cgroup *objcg,
+			    struct mem_cgroup *parent, int nid);
+void ubc_objcg_release_slow(struct obj_cgroup *objcg);
+bool ubc_pagefault_oom_slow(void);
+
+/* Pages of kernel memory. */
+static inline int ubc_kmem_charge(struct obj_cgroup *objcg, gfp_t gfp,
+				  unsigned int nr_pages)
+{
+	return ubc_enabled() ? ubc_kmem_charge_slow(objcg, gfp, nr_pages) : 0;
+}
+
+static inline void ubc_kmem_uncharge(struct obj_cgroup *objcg,
+				     unsigned int nr_pages)
+{
+	if (ubc_enabled())
+		ubc_kmem_uncharge_slow(objcg, nr_pages);
+}
+
+/* Is this a cache of dentries or inodes? */
+static inline bool ubc_is_dcache(slab_flags_t flags)
+{
+	return (flags & SLAB_RECLAIM_ACCOUNT) && (flags & SLAB_ACCOUNT);
+}
+
+/* An object of @n bytes from a cache with these @flags. */
+static inline int ubc_dcache_charge(struct obj_cgroup *objcg, gfp_t gfp,
+				    slab_flags_t flags, size_t n)
+{
+	if (ubc_enabled() && ubc_is_dcache(flags))
+		return ubc_dcache_charge_slow(objcg, gfp, n);
+	return 0;
+}
+
+static inline void ubc_dcache_uncharge(struct obj_cgroup *objcg,
+				       slab_flags_t flags, size_t n)
+{
+	if (ubc_enabled() && ubc_is_dcache(flags))
+		ubc_dcache_uncharge_slow(objcg, n);
+}
+
+/* mem_cgroup_css_online(): @parent is NULL for the root. */
+static inline void ubc_objcg_inherit(struct obj_cgroup *objcg,
+				     struct mem_cgroup *parent, int nid)
+{
+	if (ubc_enabled() && parent)
+		ubc_objcg_inherit_slow(objcg, parent, nid);
+}
+
+static inline void ubc_objcg_release(struct obj_cgroup *objcg)
+{
+	if (ubc_enabled())
+		ubc_objcg_release_slow(objcg);
+}
+
+/*
+ * Until ubc_soft_end() of what this returns, kernel memory that current
+ * allocates is refused at the limit of kmemsize and not at its barrier.
+ */
+static inline bool ubc_soft_begin(void)
+{
+	if (!ubc_enabled() || !in_task() || current->ubc_soft)
+		return false;
+	current->ubc_soft = 1;
+	return true;
+}
+
+static inline void ubc_soft_end(bool begun)
+{
+	if (begun)
+		current->ubc_soft = 0;
+}
+
+static inline bool ubc_dcache_soft_begin(slab_flags_t flags)
+{
+	return ubc_enabled() && ubc_is_dcache(flags) && ubc_soft_begin();
+}
+
+/* handle_mm_fault() */
+static inline bool ubc_fault_begin(void)
+{
+	if (!ubc_enabled())
+		return false;
+	current->ubc_oom = 0;
+	return ubc_soft_begin();
+}
+
+/*
+ * pagefault_out_of_memory(): true if that is kmemsize's fault, and the OOM
+ * killer of the container has seen to it.
+ */
+static inline bool ubc_pagefault_oom(void)
+{
+	return ubc_enabled() && current->ubc_oom && ubc_pagefault_oom_slow();
+}
+
+/* Private to kernel/ubc */
+int ubc_try_charge(struct ubc *ub, enum ubc_resource res, unsigned long n,
+		   enum ubc_severity sev);
+void ubc_refused(struct ubc *ub, enum ubc_resource res, unsigned long n,
+		 enum ubc_severity sev);
+bool ubc_kmem_near(struct ubc *ub);
+bool ubc_kmem_room(struct ubc *ub);
+struct ubc_glue *ubc_glue_of(struct ubc *ub);
+int ubc_kmem_bind(struct ubc_glue *g, struct mem_cgroup *memcg);
+void ubc_kmem_unbind(struct ubc_glue *g);
+
 /* numtcpsock, numothersock: the class is a constant of the creating proto */
 
 #define UBC_PROTO_TCP	.ubc_tcp = true,
@@ -246,11 +439,235 @@ static inline void ubc_memcg_fail(struct mem_cgroup *memcg)
 #define ubc_sock_uncharge(sk, prot) \
 	ubc_uncharge((sk)->sk_ub, ubc_sock_class(prot), 1)
 
+/*
+ * tcpsndbuf, tcprcvbuf, othersockbuf, dgramrcvbuf: kernel/ubc/sock.h.
+ *
+ * Memory that a protocol accounts (sk_forward_alloc) is charged where whole
+ * pages are.  Other protocols are charged by what is in use (sk_wmem_alloc,
+ * sk_rmem_alloc), rounded up to pages.  What is charged for a socket is in
+ * its sk_ubuf and goes back with the socket at the latest.
+ */
+struct ubc_sockbuf {
+	atomic_t	snd;		/* pages charged for what is sent */
+	atomic_t	rcv;		/* ... and received */
+	int		want;		/* pages last refused to a writer, or 0 */
+	bool		refused;	/* was the last TCP segment? */
+};
+
+/* The socket is known to have an owner; any context but NMI. */
+bool ubc_sk_mem_charge_slow(struct sock *sk, int pages, int kind);
+bool ubc_sk_mem_reserve_slow(struct sock *sk, int pages);
+void ubc_sk_mem_force_slow(struct sock *sk, int pages, int kind);
+void ubc_sk_mem_undo_slow(struct sock *sk, int pages, int kind);
+void ubc_sk_mem_reduce_slow(struct sock *sk, int pages);
+void ubc_sk_segment_dropped_slow(struct sock *sk);
+void ubc_sk_mem_release_slow(struct sock *sk);
+int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
+			   unsigned long data, bool again);
+void ubc_sk_wmem_sync_slow(struct sock *sk, int except);
+bool ubc_sk_may_send_slow(const struct sock *sk);
+long ubc_sk_nap_slow(const struct sock *sk);
+bool ubc_sk_rmem_charge_slow(struct sock *sk, int used, int size);
+void ubc_sk_rmem_sync_slow(struct sock *sk);
+bool ubc_tcp_under_pressure_slow(const struct sock *sk);
+bool ubc_tcp_may_grow_window_slow(const struct sock *sk);
+void ubc_tcp_orphans_slow(const struct sock *sk, int n);
+bool ubc_tcp_too_many_orphans_slow(const struct sock *sk, int shift);
+
+/* fn(sk, ...) if the socket has an owner, else @none (or nothing). */
+#define ubc_sk_ask(sk, none, fn, ...)					\
+({									\
+	typeof(sk) sk_ = (sk);						\
+	ubc_enabled() && sk_->sk_ub ? fn(sk_, ##__VA_ARGS__) : (none);	\
+})
+#define ubc_sk_tell(sk, fn, ...)					\
+({									\
+	typeof(sk) sk_ = (sk);						\
+	if (ubc_enabled() && sk_->sk_ub)				\
+		fn(sk_, ##__VA_ARGS__);					\
+})
+
+/* __sk_mem_raise_allocated(): false is a refusal. */
+#define ubc_sk_mem_charge(sk, pages, kind) \
+	ubc_sk_ask(sk, true, ubc_sk_mem_charge_slow, pages, kind)
+/* SO_RESERVE_MEM */
+#define ubc_sk_mem_reserve(sk, pages) \
+	ubc_sk_ask(sk, true, ubc_sk_mem_reserve_slow, pages)
+/* Cannot fail. */
+#define ubc_sk_mem_force(sk, pages, kind) \
+	ubc_sk_tell(sk, ubc_sk_mem_force_slow, pages, kind)
+/* Gives back what was just charged. */
+#define ubc_sk_mem_undo(sk, pages, kind) \
+	ubc_sk_tell(sk, ubc_sk_mem_undo_slow, pages, kind)
+/* __sk_mem_reduce_allocated() does not know what the pages were for. */
+#define ubc_sk_mem_reduce(sk, pages) \
+	ubc_sk_tell(sk, ubc_sk_mem_reduce_slow, pages)
+/* The end of all attempts to find room for a TCP segment. */
+#define ubc_sk_segment_dropped(sk) \
+	ubc_sk_tell(sk, ubc_sk_segment_dropped_slow)
+/* A socket is copied with everything in it; the copy has no charge yet. */
+#define ubc_sk_mem_init(sk)	((sk)->sk_ubuf = (struct ubc_sockbuf){ })
+/* The socket is being freed. */
+#define ubc_sk_mem_release(sk)	ubc_sk_tell(sk, ubc_sk_mem_release_slow)
+
+/*
+ * Before a buffer of @head linear and @data paged bytes is allocated: 0,
+ * -EAGAIN, or -ENOBUFS if there will never be room.  @again: a retry.
+ */
+#define ubc_sk_wmem_admit(sk, head, data, again) \
+	ubc_sk_ask(sk, 0, ubc_sk_wmem_admit_slow, head, data, again)
+/* sk_wmem_alloc has changed; @except bytes of it are about to go. */
+#define ubc_sk_wmem_sync(sk, except) \
+	ubc_sk_tell(sk, ubc_sk_wmem_sync_slow, except)
+/* Does poll agree with what a writer was told? */
+#define ubc_sk_may_send(sk)	ubc_sk_ask(sk, true, ubc_sk_may_send_slow)
+/* A refused writer is not woken by others: how long it may sleep. */
+#define ubc_sk_nap(sk)		ubc_sk_ask(sk, LONG_MAX, ubc_sk_nap_slow)
+
+/* @size more bytes in the receive queue, which has @used. */
+#define ubc_sk_rmem_charge(sk, used, size) \
+	ubc_sk_ask(sk, true, ubc_sk_rmem_charge_slow, used, size)
+/* sk_rmem_alloc has become less. */
+#define ubc_sk_rmem_sync(sk)	ubc_sk_tell(sk, ubc_sk_rmem_sync_slow)
+
+/* TCP: is tcprcvbuf short, and may this socket's window grow nevertheless? */
+#define ubc_tcp_under_pressure(sk) \
+	ubc_sk_ask(sk, false, ubc_tcp_under_pressure_slow)
+#define ubc_tcp_may_grow_window(sk) \
+	ubc_sk_ask(sk, true, ubc_tcp_may_grow_window_slow)
+/* The socket is (@n is 1) or is no more (-1) one without a file. */
+#define ubc_tcp_orphans(sk, n)	ubc_sk_tell(sk, ubc_tcp_orphans_slow, n)
+/* Its owner has too many of them, counting each 2^@shift times. */
+#define ubc_tcp_too_many_orphans(sk, shift) \
+	ubc_sk_ask(sk, false, ubc_tcp_too_many_orphans_slow, shift)
+
+/* The Rust half; @held is a field of struct ubc_sockbuf, all sizes are pages. */
+bool ubc_sndbuf_charge(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+		       int n, bool count);
+bool ubc_sndbuf_room(struct ubc *ub, enum ubc_resource res,
+		     const atomic_t *held, int n);
+bool ubc_rcvbuf_charge(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+		       int n, int segment, bool count);
+void ubc_sockbuf_force(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+		       int n);
+int ubc_sockbuf_return(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+		       int n);
+void ubc_sockbuf_shrink(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+			int need);
+void ubc_sockbuf_cover(struct ubc *ub, enum ubc_resource res, atomic_t *held,
+		       int need);
+bool ubc_sockbuf_fits(struct ubc *ub, enum ubc_resource res, int n);
+bool ubc_tcp_pressure(struct ubc *ub);
+bool ubc_tcp_may_grow(struct ubc *ub, int rcvbuf);
+void ubc_tcp_orphans_add(struct ubc *ub, int n);
+bool ubc_tcp_orphans_many(struct ubc *ub, int shift);
+
 /* numfile, numpty */
 #define ubc_file_set(f, owner)		((f)->f_ub = (owner))
 #define ubc_file_uncharge(f)		ubc_uncharge((f)->f_ub, UBC_NUMFILE, 1)
 #define ubc_pty_set(tty, owner)		((tty)->ub = (owner))
 #define ubc_pty_uncharge(tty)		ubc_uncharge((tty)->ub, UBC_NUMPTY, 1)
+
+/* numflock: a lock pays when it is granted */
+#define ubc_lock_charge(flc, sev) \
+	ubc_owner_charge(&(flc)->flc_ub, UBC_NUMFLOCK, 1, sev)
+#define ubc_lock_uncharge(flc) \
+	ubc_owner_uncharge(&(flc)->flc_ub, UBC_NUMFLOCK, 1)
+/* @to, not charged yet, replaces @from. */
+#define ubc_lock_move(to, from)		swap((to)->flc_ub, (from)->flc_ub)
+
+/* numsiginfo: paid by the receiver @ub, whose siglock is held; @q is not zeroed */
+static inline int ubc_siginfo_charge(struct ubc **owner, struct ubc *ub, int force)
+{
+	*owner = NULL;
+	if (!ubc_enabled() || !ub)
+		return 0;
+	if (ubc_charge_slow(ub, UBC_NUMSIGINFO, 1, force ? UBC_FORCE : UBC_HARD))
+		return -ENOMEM;
+	*owner = ub;
+	return 0;
+}
+
+#define ubc_sigqueue_charge(q, t, force) \
+	ubc_siginfo_charge(&(q)->ub, READ_ONCE((t)->ub), force)
+#define ubc_sigqueue_uncharge(q) \
+	ubc_owner_uncharge(&(q)->ub, UBC_NUMSIGINFO, 1)
+
+/* numiptent: the new table takes over what the old one has paid */
+#define ubc_xt_charge(new, old) \
+	ubc_replace_charge(&(new)->ub, (new)->number, &(old)->ub, (old)->number)
+#define ubc_xt_uncharge(info) \
+	ubc_owner_uncharge(&(info)->ub, UBC_NUMIPTENT, (info)->number)
+#define ubc_nft_charge(rule) \
+	ubc_owner_charge(&(rule)->ub, UBC_NUMIPTENT, 1, UBC_SOFT)
+#define ubc_nft_uncharge(rule) \
+	ubc_owner_uncharge(&(rule)->ub, UBC_NUMIPTENT, 1)
+
+/* shmpages (and privvmpages): size or blocks of a shmem inode, SHM_LOCK */
+/* @test: the caller tries again before it calls this a refusal. */
+static inline int ubc_shm_charge(struct ubc *ub, unsigned long pages, bool test)
+{
+	return ubc_enabled() && ub ? ubc_shm_charge_slow(ub, pages, test) : 0;
+}
+
+static inline void ubc_shm_uncharge(struct ubc *ub, unsigned long pages)
+{
+	if (ubc_enabled() && ub)
+		ubc_shm_uncharge_slow(ub, pages);
+}
+
+#define ubc_shm_owner(info)	((info)->ub)
+/* An inode may have no charge: it holds a reference. */
+#define ubc_shm_init(info) do {			\
+	(info)->ub = ubc_current();		\
+	if ((info)->ub)				\
+		ubc_get((info)->ub);		\
+} while (0)
+#define ubc_shm_exit(info) do {			\
+	if ((info)->ub)				\
+		ubc_put((info)->ub);		\
+	(info)->ub = NULL;			\
+} while (0)
+#define ubc_shm_pages(info)	(PAGE_ALIGN((info)->vfs_inode.i_size) >> PAGE_SHIFT)
+#define ubc_shm_lock(info) \
+	ubc_owner_charge(&(info)->ub_locked, UBC_LOCKEDPAGES, \
+			 ubc_shm_pages(info), UBC_HARD)
+#define ubc_shm_unlock(info) \
+	ubc_owner_uncharge(&(info)->ub_locked, UBC_LOCKEDPAGES, ubc_shm_pages(info))
+
+/* The part of @pages of RAM that current may use. */
+static inline unsigned long ubc_ram(unsigned long pages)
+{
+	struct ubc *ub = ubc_current();
+
+	return ub ? ubc_ram_slow(ub, pages) : pages;
+}
+
+/* vmguarpages, oomguarpages */
+static inline bool ubc_vm_guaranteed(const struct mm_struct *mm)
+{
+	return ubc_enabled() && mm && mm->ub && ubc_vm_guaranteed_slow(mm->ub);
+}
+
+/* The next beancounter to look for a victim in; the first time @oc has none. */
+#define ubc_oom_next(oc) do {				\
+	if (ubc_enabled())				\
+		(oc)->ub = ubc_oom_worst((oc)->ub);	\
+} while (0)
+#define ubc_oom_limited(oc)	(!!(oc)->ub)
+#define ubc_oom_eligible(oc, p) \
+	(!(oc)->ub || READ_ONCE((p)->ub) == (oc)->ub)
+#define ubc_oom_end(oc) do {				\
+	if ((oc)->ub)					\
+		ubc_put((oc)->ub);			\
+	(oc)->ub = NULL;				\
+} while (0)
+
+static inline void ubc_oom_killed(struct mm_struct *mm)
+{
+	if (ubc_enabled() && mm->ub)
+		ubc_fail(mm->ub, UBC_OOMGUARPAGES);
+}
 
 /* Private to kernel/ubc: what Rust and shim.c use of each other. */
 
@@ -258,6 +675,7 @@ static inline void ubc_memcg_fail(struct mem_cgroup *memcg)
 enum ubc_stocked {
 	UBC_STOCK_NUMFILE,
 	UBC_STOCK_PRIVVMPAGES,
+	UBC_STOCK_DCACHESIZE,
 	UBC_STOCKS,
 };
 
@@ -268,8 +686,11 @@ enum ubc_table {
 };
 
 struct ubc_glue;		/* the C half of a UB */
+struct ubc_row {		/* one line of a table */
+	unsigned long held, maxheld, barrier, limit, failcnt;
+};
 struct ubc_host {		/* use of the whole machine */
-	unsigned long numproc, numfile, physpages, swappages;
+	unsigned long numproc, numfile, physpages, swappages, oomguarpages, kmemsize;
 };
 
 void ubc_key_inc(void);
@@ -281,12 +702,15 @@ void ubc_glue_release_later(struct ubc_glue *g);
 int ubc_glue_proc_add(struct ubc_glue *g, u32 id);
 int ubc_glue_proc_add_drained(struct ubc_glue *g, u32 id, u64 gen);
 void ubc_glue_proc_del(struct ubc_glue *g);
-void ubc_glue_report(struct ubc_glue *g, u32 res);
+void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
+		      unsigned long held, unsigned long bound, u32 severity);
+void ubc_glue_changed(struct ubc_glue *g);
 int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp);
 void ubc_glue_unbind(struct ubc_glue *g);
 bool ubc_glue_bound(struct ubc_glue *g);
 void ubc_glue_memcg_read(struct ubc_glue *g, bool swap, unsigned long *held,
 			 unsigned long *maxheld, unsigned long *limit);
+unsigned long ubc_glue_oom_pages(struct ubc_glue *g);
 void ubc_glue_memcg_limit(struct ubc_glue *g, bool swap, unsigned long limit);
 int *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx);
 int *ubc_stock_slot_local(struct ubc_glue *g, u32 idx);
@@ -294,17 +718,20 @@ u32 ubc_next_cpu(int cpu);
 u32 ubc_nr_cpus(void);
 void ubc_preempt_disable(void);
 void ubc_preempt_enable(void);
+void ubc_switch_current(struct ubc *ub);
 unsigned long ubc_ram_pages(void);
 void ubc_host_read(struct ubc_host *h);
 int ubc_proc_init(void);
 
 void ubc_release(struct ubc *ub);
 struct ubc *ubc_lookup_older(u64 gen);
+int ubc_read_id(u32 id, u32 res, struct ubc_row *row);
+int ubc_attach_current_id(u32 id);
 u64 ubc_generation(const struct ubc *ub);
 const char *ubc_resource_name(u32 res);
-void ubc_fail(struct ubc *ub, enum ubc_resource res);
 void ubc_show_header(struct seq_file *m);
 void ubc_show(struct seq_file *m, struct ubc *ub, enum ubc_table table);
+void ubc_show_events(struct seq_file *m, struct ubc *ub);
 
 #else /* !CONFIG_UBC */
 
@@ -347,10 +774,178 @@ static inline int ubc_vm_reserve(struct mm_struct *mm, bool counted, long pages,
 {
 	return 0;
 }
+static inline int ubc_locked_reserve(struct mm_struct *mm, bool locked,
+				     long pages, enum ubc_severity sev)
+{
+	return 0;
+}
 static inline void ubc_vm_sync(struct mm_struct *mm) { }
 static inline void ubc_mm_init(struct mm_struct *mm, struct task_struct *p) { }
 static inline void ubc_mm_exit(struct mm_struct *mm) { }
 static inline void ubc_memcg_fail(struct mem_cgroup *memcg) { }
+static inline struct ubc *ubc_current(void)
+{
+	return NULL;
+}
+static inline int ubc_lock_charge(struct file_lock_core *flc, enum ubc_severity sev)
+{
+	return 0;
+}
+static inline void ubc_lock_uncharge(struct file_lock_core *flc) { }
+static inline void ubc_lock_move(struct file_lock_core *to,
+				 struct file_lock_core *from) { }
+static inline int ubc_sigqueue_charge(struct sigqueue *q, struct task_struct *t,
+				      int force)
+{
+	return 0;
+}
+static inline void ubc_sigqueue_uncharge(struct sigqueue *q) { }
+static inline int ubc_xt_charge(struct xt_table_info *to, struct xt_table_info *from)
+{
+	return 0;
+}
+static inline void ubc_xt_uncharge(struct xt_table_info *info) { }
+static inline int ubc_nft_charge(struct nft_rule *rule)
+{
+	return 0;
+}
+static inline void ubc_nft_uncharge(struct nft_rule *rule) { }
+static inline int ubc_shm_charge(struct ubc *ub, unsigned long pages, bool test)
+{
+	return 0;
+}
+static inline void ubc_shm_uncharge(struct ubc *ub, unsigned long pages) { }
+static inline struct ubc *ubc_shm_owner(struct shmem_inode_info *info)
+{
+	return NULL;
+}
+static inline void ubc_shm_init(struct shmem_inode_info *info) { }
+static inline void ubc_shm_exit(struct shmem_inode_info *info) { }
+static inline int ubc_shm_lock(struct shmem_inode_info *info)
+{
+	return 0;
+}
+static inline void ubc_shm_unlock(struct shmem_inode_info *info) { }
+static inline unsigned long ubc_ram(unsigned long pages)
+{
+	return pages;
+}
+static inline bool ubc_vm_guaranteed(const struct mm_struct *mm)
+{
+	return false;
+}
+static inline void ubc_oom_next(struct oom_control *oc) { }
+static inline bool ubc_oom_limited(const struct oom_control *oc)
+{
+	return false;
+}
+static inline bool ubc_oom_eligible(const struct oom_control *oc,
+				    const struct task_struct *p)
+{
+	return true;
+}
+static inline void ubc_oom_end(struct oom_control *oc) { }
+static inline void ubc_oom_killed(struct mm_struct *mm) { }
+
+/* Socket buffers */
+
+static inline bool ubc_sk_mem_charge(struct sock *sk, int pages, int kind)
+{
+	return true;
+}
+
+static inline bool ubc_sk_mem_reserve(struct sock *sk, int pages)
+{
+	return true;
+}
+
+static inline void ubc_sk_mem_force(struct sock *sk, int pages, int kind) { }
+
+static inline void ubc_sk_mem_undo(struct sock *sk, int pages, int kind) { }
+
+static inline void ubc_sk_mem_reduce(struct sock *sk, int pages) { }
+
+static inline void ubc_sk_segment_dropped(struct sock *sk) { }
+
+static inline void ubc_sk_mem_init(struct sock *sk) { }
+
+static inline void ubc_sk_mem_release(struct sock *sk) { }
+
+static inline int ubc_sk_wmem_admit(struct sock *sk, unsigned long head,
+				    unsigned long data, bool again)
+{
+	return 0;
+}
+
+static inline void ubc_sk_wmem_sync(struct sock *sk, int except) { }
+
+static inline bool ubc_sk_may_send(const struct sock *sk) { return true; }
+
+static inline long ubc_sk_nap(const struct sock *sk)
+{
+	return LONG_MAX;
+}
+
+static inline bool ubc_sk_rmem_charge(struct sock *sk, int used, int size)
+{
+	return true;
+}
+
+static inline void ubc_sk_rmem_sync(struct sock *sk) { }
+
+static inline bool ubc_tcp_under_pressure(const struct sock *sk)
+{
+	return false;
+}
+
+static inline bool ubc_tcp_may_grow_window(const struct sock *sk)
+{
+	return true;
+}
+
+static inline void ubc_tcp_orphans(const struct sock *sk, int n) { }
+
+static inline bool ubc_tcp_too_many_orphans(const struct sock *sk, int shift)
+{
+	return false;
+}
+
+/* kmemsize, dcachesize */
+struct obj_cgroup;
+static inline int ubc_kmem_charge(struct obj_cgroup *objcg, gfp_t gfp,
+				  unsigned int nr_pages)
+{
+	return 0;
+}
+static inline void ubc_kmem_uncharge(struct obj_cgroup *objcg,
+				     unsigned int nr_pages) { }
+static inline int ubc_dcache_charge(struct obj_cgroup *objcg, gfp_t gfp,
+				    slab_flags_t flags, size_t n)
+{
+	return 0;
+}
+static inline void ubc_dcache_uncharge(struct obj_cgroup *objcg,
+				       slab_flags_t flags, size_t n) { }
+static inline void ubc_objcg_inherit(struct obj_cgroup *objcg,
+				     struct mem_cgroup *parent, int nid) { }
+static inline void ubc_objcg_release(struct obj_cgroup *objcg) { }
+static inline bool ubc_soft_begin(void)
+{
+	return false;
+}
+static inline void ubc_soft_end(bool begun) { }
+static inline bool ubc_dcache_soft_begin(slab_flags_t flags)
+{
+	return false;
+}
+static inline bool ubc_fault_begin(void)
+{
+	return false;
+}
+static inline bool ubc_pagefault_oom(void)
+{
+	return false;
+}
 
 #endif /* CONFIG_UBC */
 

@@ -17,6 +17,7 @@ use crate::{
         Severity, //
     },
     glue::{
+        nr_cpus,
         Glue,
         Key,
         NoPreempt, //
@@ -44,7 +45,8 @@ use kernel::{
         barrier::{
             smp_mb,
             Read, //
-        }, //
+        },
+        rcu, //
     }, //
 };
 
@@ -54,12 +56,18 @@ pub(crate) struct Beancounter {
     counters: [Counter; resource::COUNT],
     /// The owner, open files, address spaces, and one for each resource that is not zero.
     refs: Atomic<i64>,
+    /// TCP sockets that no file refers to any more. Each of them is charged to this UB.
+    pub(crate) tcp_orphans: Atomic<i32>,
     /// Is the owner gone? No attachment and no stock any more.
     dying: AtomicFlag,
     /// What users call it. Several UBs may have the same id, all but one of them dying.
     id: u32,
     /// Counts UBs since boot; 0 is the host.
     generation: u64,
+    /// CPUs that may ever be online: each may have stock.
+    cpus: i64,
+    /// The last search for an OOM victim that looked here.
+    oom_round: Atomic<u64>,
     /// Dropped before `key`: fields are dropped in order.
     glue: Glue,
     /// The host needs no hooks.
@@ -97,9 +105,12 @@ impl Beancounter {
                     Counter::new(barrier, limit)
                 }),
                 refs: Atomic::new(1),
+                tcp_orphans: Atomic::new(0),
                 dying: AtomicFlag::new(false),
                 id,
                 generation,
+                cpus: nr_cpus(),
+                oom_round: Atomic::new(0),
                 glue,
                 _key: key,
             }? Error),
@@ -154,6 +165,19 @@ impl Beancounter {
         &self.counters[res.index()]
     }
 
+    pub(crate) fn cpus(&self) -> i64 {
+        self.cpus
+    }
+
+    /// Whether this search for an OOM victim was here before.
+    pub(crate) fn oom_seen(&self, round: u64) -> bool {
+        self.oom_round.load(Relaxed) == round
+    }
+
+    pub(crate) fn set_oom_seen(&self, round: u64) {
+        self.oom_round.store(round, Relaxed);
+    }
+
     /// Takes a reference unless the last one is gone.
     pub(crate) fn try_get(&self) -> bool {
         let mut old = self.refs.load(Relaxed);
@@ -180,26 +204,57 @@ impl Beancounter {
 
     /// Charges `n` units; a refusal is counted, and logged if it breaks something.
     pub(crate) fn charge(&self, res: Resource, n: i64, severity: Severity) -> Result<(), Refused> {
-        let counter = self.counter(res);
-        let result = match Stock::of(self, res) {
-            None => self.enter(counter.try_charge(n, counter.bound(severity))),
-            Some(stock) => self.charge_stocked(&stock, n, severity),
-        };
+        let result = self.try_charge(res, n, severity);
 
         if result.is_err() {
-            counter.fail();
-            if severity == Severity::Soft {
-                self.glue.report(res);
-            }
+            self.refuse(
+                res,
+                n,
+                self.counter(res).bound(severity),
+                severity == Severity::Soft,
+            );
         }
         result
+    }
+
+    /// Charges `n` units, for callers who may try again before they call it a refusal.
+    pub(crate) fn try_charge(
+        &self,
+        res: Resource,
+        n: i64,
+        severity: Severity,
+    ) -> Result<(), Refused> {
+        let counter = self.counter(res);
+
+        match Stock::of(self, res) {
+            None => self.enter(counter.try_charge(n, counter.bound(severity))),
+            Some(stock) => self.charge_stocked(&stock, n, severity),
+        }
+    }
+
+    /// Counts a refused charge and tells whom it concerns.
+    pub(crate) fn refuse(&self, res: Resource, n: i64, bound: i64, soft: bool) {
+        self.counter(res).fail();
+        self.glue.refused(res, n, self.in_use(res), bound, soft);
+    }
+
+    /// Counts a refusal that was decided elsewhere.
+    pub(crate) fn fail(&self, res: Resource) {
+        self.counter(res).fail();
+        self.glue.changed();
+    }
+
+    /// Charges `n` units if `held` stays within a bound of the caller's, who counts the refusal.
+    ///
+    /// Only for resources without stock.
+    pub(crate) fn charge_to(&self, res: Resource, n: i64, bound: i64) -> Result<(), Refused> {
+        self.enter(self.counter(res).try_charge(n, bound))
     }
 
     /// Gives back `n` units that were charged before.
     pub(crate) fn uncharge(&self, res: Resource, n: i64) {
         if let Some(stock) = Stock::of(self, res) {
-            let _guard = NoPreempt::new();
-            if stock.put(n) {
+            if stock.put(n, &rcu::read_lock()) {
                 return;
             }
         }
@@ -215,7 +270,11 @@ impl Beancounter {
 
     /// Returns all per-CPU stock to the counters.
     pub(crate) fn drain(&self) {
-        for res in [Resource::NUMFILE, Resource::PRIVVMPAGES] {
+        for res in [
+            Resource::NUMFILE,
+            Resource::PRIVVMPAGES,
+            Resource::DCACHESIZE,
+        ] {
             if let Some(stock) = Stock::of(self, res) {
                 self.steal(&stock);
             }
@@ -226,14 +285,11 @@ impl Beancounter {
     fn charge_stocked(&self, stock: &Stock<'_>, n: i64, severity: Severity) -> Result<(), Refused> {
         let counter = stock.counter();
 
-        {
-            let _guard = NoPreempt::new();
-            if stock.take(n) {
-                return Ok(());
-            }
-            if let Some(edge) = stock.refill(n) {
-                return self.enter(Ok(edge));
-            }
+        if stock.take(n, &rcu::read_lock()) {
+            return Ok(());
+        }
+        if let Some(edge) = stock.refill(n, &NoPreempt::new()) {
+            return self.enter(Ok(edge));
         }
         loop {
             let before = counter.moves();

@@ -10,8 +10,7 @@ use crate::{
     glue,
     resource::Resource,
     show,
-    table,
-    vm::Space, //
+    table, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -33,7 +32,7 @@ use kernel::{
 };
 
 impl Severity {
-    fn from_c(severity: bindings::ubc_severity) -> Self {
+    pub(crate) fn from_c(severity: bindings::ubc_severity) -> Self {
         match severity {
             bindings::ubc_severity_UBC_HARD => Self::Hard,
             bindings::ubc_severity_UBC_SOFT => Self::Soft,
@@ -61,7 +60,8 @@ fn set_limit(ub: &Beancounter, res: u32, barrier: usize, limit: usize) -> Result
 /// Moves the current task, with its numproc charge; `None` is the host.
 fn attach(ub: Option<&Beancounter>) -> Result {
     let task = kernel::current!().as_ptr();
-    // SAFETY: The field of the current task is changed by itself only; others read it under RCU.
+    // SAFETY: The field of the current task is changed by itself only; others read it under RCU or
+    // its siglock.
     let field = unsafe { Atomic::from_ptr(&raw mut (*task).ub) };
     let old = field.load(Relaxed);
 
@@ -77,7 +77,8 @@ fn attach(ub: Option<&Beancounter>) -> Result {
         ub.charge(Resource::NUMPROC, 1, Severity::Hard)
             .map_err(|_| ENOMEM)?;
     }
-    field.store(new, Relaxed);
+    // SAFETY: Whatever is charged to `new` through this task is kept by the charge made above.
+    unsafe { bindings::ubc_switch_current(new) };
     if !old.is_null() {
         // SAFETY: This task's charge keeps its old UB until the next line.
         unsafe { Beancounter::from_raw(old) }.uncharge(Resource::NUMPROC, 1);
@@ -189,6 +190,48 @@ pub(crate) unsafe extern "C" fn ubc_attach_current(ub: *mut bindings::ubc) -> c_
     from_result(|| attach(ub).map(|()| 0))
 }
 
+/// Moves the current task into the UB of this id, which is made if there is none; 0 is the host.
+/// Nobody owns a UB made so: it goes when the last charge does.
+///
+/// # Safety
+///
+/// None; may sleep.
+#[export]
+pub(crate) unsafe extern "C" fn ubc_attach_current_id(id: u32) -> c_int {
+    from_result(|| {
+        if id == 0 {
+            return attach(None).map(|()| 0);
+        }
+        let ub = match table::by_id(id) {
+            Some(ub) => ub,
+            None => table::create(id).map_err(|_| ENOBUFS)?,
+        };
+
+        attach(Some(&ub)).map(|()| 0)
+    })
+}
+
+/// Reads one resource of the UB with this id.
+///
+/// # Safety
+///
+/// `row` must be valid for writing; may sleep.
+#[export]
+pub(crate) unsafe extern "C" fn ubc_read_id(
+    id: u32,
+    res: u32,
+    row: *mut bindings::ubc_row,
+) -> c_int {
+    from_result(|| {
+        let ub = table::by_id(id).ok_or(ESRCH)?;
+        let res = Resource::from_id(res).ok_or(EINVAL)?;
+
+        // SAFETY: The caller's promise.
+        unsafe { row.write(show::row(&ub, res).to_c()) };
+        Ok(0)
+    })
+}
+
 /// Charges a UB.
 ///
 /// # Safety
@@ -286,50 +329,8 @@ pub(crate) unsafe extern "C" fn ubc_generation(ub: *const bindings::ubc) -> u64 
 pub(crate) unsafe extern "C" fn ubc_fail(ub: *mut bindings::ubc, res: bindings::ubc_resource) {
     if let Some(res) = Resource::from_id(res) {
         // SAFETY: The caller's promise; UBs are freed after a grace period.
-        unsafe { Beancounter::from_raw(ub) }.counter(res).fail();
+        unsafe { Beancounter::from_raw(ub) }.fail(res);
     }
-}
-
-/// Charges address space before it is mapped.
-///
-/// # Safety
-///
-/// `mm` must be valid and its mmap lock held for writing.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_vm_reserve_slow(
-    mm: *mut bindings::mm_struct,
-    pages: usize,
-    severity: bindings::ubc_severity,
-) -> c_int {
-    from_result(|| {
-        // SAFETY: The caller's promise.
-        unsafe { Space::new(mm) }
-            .reserve(pages, Severity::from_c(severity))
-            .map_err(|_| ENOMEM)?;
-        Ok(0)
-    })
-}
-
-/// Brings the charge of an address space in line with its size.
-///
-/// # Safety
-///
-/// As for [`ubc_vm_reserve_slow`].
-#[export]
-pub(crate) unsafe extern "C" fn ubc_vm_sync_slow(mm: *mut bindings::mm_struct) {
-    // SAFETY: The caller's promise.
-    unsafe { Space::new(mm) }.sync();
-}
-
-/// Returns the charge of an address space that has no user any more.
-///
-/// # Safety
-///
-/// `mm` must be valid and nobody else may use it.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_mm_exit_slow(mm: *mut bindings::mm_struct) {
-    // SAFETY: The caller's promise.
-    unsafe { Space::new(mm) }.exit();
 }
 
 /// Frees a UB; called by the C half a grace period after the last reference was dropped.
@@ -400,4 +401,19 @@ pub(crate) unsafe extern "C" fn ubc_show(
     // SAFETY: The caller's promises.
     let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
     show::table(m, ub, layout);
+}
+
+/// Prints the events of one UB: name, failcnt and pressure.
+///
+/// # Safety
+///
+/// As for [`ubc_show`].
+#[export]
+pub(crate) unsafe extern "C" fn ubc_show_events(
+    m: *mut bindings::seq_file,
+    ub: *mut bindings::ubc,
+) {
+    // SAFETY: The caller's promises.
+    let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
+    show::events(m, ub);
 }

@@ -37,7 +37,8 @@ impl Glue {
         NonNull::new(ptr).map(Self).ok_or(ENOMEM)
     }
 
-    fn as_ptr(&self) -> *mut bindings::ubc_glue {
+    /// The pointer for C code, valid as long as `self`.
+    pub(crate) fn as_ptr(&self) -> *mut bindings::ubc_glue {
         self.0.as_ptr()
     }
 
@@ -53,10 +54,32 @@ impl Glue {
         unsafe { bindings::ubc_glue_release_later(self.as_ptr()) }
     }
 
-    /// Logs a refusal later, rate limited. Any context but NMI.
-    pub(crate) fn report(&self, res: Resource) {
+    /// Tells whom it concerns that a charge was refused. Any context but NMI.
+    pub(crate) fn refused(&self, res: Resource, n: i64, held: i64, bound: i64, soft: bool) {
+        let number = |value: i64| usize::try_from(value).unwrap_or(0);
+        let severity = if soft {
+            bindings::ubc_severity_UBC_SOFT
+        } else {
+            bindings::ubc_severity_UBC_HARD
+        };
+
         // SAFETY: Valid by the type invariant.
-        unsafe { bindings::ubc_glue_report(self.as_ptr(), res.id()) }
+        unsafe {
+            bindings::ubc_glue_refused(
+                self.as_ptr(),
+                res.id(),
+                number(n),
+                number(held),
+                number(bound),
+                severity,
+            )
+        }
+    }
+
+    /// Wakes those who wait for a failure. Any context but NMI.
+    pub(crate) fn changed(&self) {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::ubc_glue_changed(self.as_ptr()) }
     }
 
     /// Makes `/proc/bc/ID`. The caller serialises the proc functions of one UB. May sleep.
@@ -87,7 +110,7 @@ impl Glue {
         to_result(unsafe { bindings::ubc_glue_bind(self.as_ptr(), cgroup) })
     }
 
-    /// The memory cgroup stops counting failures; held and limits stay readable.
+    /// The memory cgroup stops charging and counting failures; held and limits stay readable.
     pub(crate) fn unbind(&self) {
         // SAFETY: Valid by the type invariant.
         unsafe { bindings::ubc_glue_unbind(self.as_ptr()) }
@@ -110,6 +133,16 @@ impl Glue {
             maxheld: from_ulong(maxheld),
             limit: from_ulong(limit),
         })
+    }
+
+    /// Anonymous and unevictable pages, in RAM and swap. May sleep.
+    pub(crate) fn oom_pages(&self) -> i64 {
+        // SAFETY: Valid by the type invariant.
+        if !unsafe { bindings::ubc_glue_bound(self.as_ptr()) } {
+            return 0;
+        }
+        // SAFETY: Valid by the type invariant; bound, and that does not end before `Drop`.
+        from_ulong(unsafe { bindings::ubc_glue_oom_pages(self.as_ptr()) })
     }
 
     /// Sets the limit of physpages (or swappages) in the memory cgroup, if there is one.
@@ -174,10 +207,14 @@ pub(crate) struct Machine {
     pub(crate) numproc: i64,
     /// Open files.
     pub(crate) numfile: i64,
+    /// Memory that an OOM may free, in pages.
+    pub(crate) oomguarpages: i64,
     /// RAM that is not free, in pages.
     pub(crate) physpages: i64,
     /// Swap in use, in pages.
     pub(crate) swappages: i64,
+    /// Slabs, kernel stacks and page tables, in bytes.
+    pub(crate) kmemsize: i64,
 }
 
 /// Reads what the whole machine uses.
@@ -189,8 +226,10 @@ pub(crate) fn machine() -> Machine {
     Machine {
         numproc: from_ulong(h.numproc),
         numfile: from_ulong(h.numfile),
+        oomguarpages: from_ulong(h.oomguarpages),
         physpages: from_ulong(h.physpages),
         swappages: from_ulong(h.swappages),
+        kmemsize: from_ulong(h.kmemsize),
     }
 }
 

@@ -30,7 +30,7 @@ struct ubc_iter {
 };
 
 /* Opening is decided by the opener, also for a reader that got it passed. */
-static int ubc_may_open(void)
+int ubc_may_open(void)
 {
 	struct user_namespace *ns = current_user_ns();
 
@@ -157,6 +157,14 @@ static const struct proc_ops ubc_one_ops = {
 	.proc_release	= single_release,
 };
 
+static const struct proc_ops ubc_events_ops = {
+	.proc_open	= ubc_events_open,
+	.proc_read	= seq_read,
+	.proc_lseek	= seq_lseek,
+	.proc_poll	= ubc_events_poll,
+	.proc_release	= single_release,
+};
+
 static int ubc_proc_dir(struct ubc_glue *g, const char *name)
 {
 	struct proc_dir_entry *dir;
@@ -164,7 +172,8 @@ static int ubc_proc_dir(struct ubc_glue *g, const char *name)
 	dir = proc_mkdir_mode(name, 0500, ubc_proc_root);
 	if (!dir)
 		return -ENOMEM;
-	if (!proc_create_data("resources", 0400, dir, &ubc_one_ops, g)) {
+	if (!proc_create_data("resources", 0400, dir, &ubc_one_ops, g) ||
+	    !proc_create_data("events", 0400, dir, &ubc_events_ops, g)) {
 		proc_remove(dir);
 		return -ENOMEM;
 	}
@@ -190,8 +199,11 @@ int ubc_glue_proc_add_drained(struct ubc_glue *g, u32 id, u64 gen)
 
 void ubc_glue_proc_del(struct ubc_glue *g)
 {
+	if (!g->dir)
+		return;
 	proc_remove(g->dir);
 	g->dir = NULL;
+	ubc_event_end(g);
 }
 
 /* The last lines of /proc/PID/status. */

@@ -57,14 +57,25 @@ const DUMMY: &CStr = c"dummy";
 pub(crate) struct Resource(u32);
 
 impl Resource {
+    pub(crate) const DCACHESIZE: Self = Self(bindings::ubc_resource_UBC_DCACHESIZE);
+    pub(crate) const DGRAMRCVBUF: Self = Self(bindings::ubc_resource_UBC_DGRAMRCVBUF);
+    pub(crate) const KMEMSIZE: Self = Self(bindings::ubc_resource_UBC_KMEMSIZE);
+    pub(crate) const LOCKEDPAGES: Self = Self(bindings::ubc_resource_UBC_LOCKEDPAGES);
     pub(crate) const NUMFILE: Self = Self(bindings::ubc_resource_UBC_NUMFILE);
+    pub(crate) const NUMIPTENT: Self = Self(bindings::ubc_resource_UBC_NUMIPTENT);
     pub(crate) const NUMPROC: Self = Self(bindings::ubc_resource_UBC_NUMPROC);
+    pub(crate) const NUMTCPSOCK: Self = Self(bindings::ubc_resource_UBC_NUMTCPSOCK);
+    pub(crate) const NUMOTHERSOCK: Self = Self(bindings::ubc_resource_UBC_NUMOTHERSOCK);
+    pub(crate) const OOMGUARPAGES: Self = Self(bindings::ubc_resource_UBC_OOMGUARPAGES);
+    pub(crate) const OTHERSOCKBUF: Self = Self(bindings::ubc_resource_UBC_OTHERSOCKBUF);
     pub(crate) const PHYSPAGES: Self = Self(bindings::ubc_resource_UBC_PHYSPAGES);
     pub(crate) const PRIVVMPAGES: Self = Self(bindings::ubc_resource_UBC_PRIVVMPAGES);
+    pub(crate) const SHMPAGES: Self = Self(bindings::ubc_resource_UBC_SHMPAGES);
     pub(crate) const SWAPPAGES: Self = Self(bindings::ubc_resource_UBC_SWAPPAGES);
+    pub(crate) const TCPRCVBUF: Self = Self(bindings::ubc_resource_UBC_TCPRCVBUF);
+    pub(crate) const TCPSNDBUF: Self = Self(bindings::ubc_resource_UBC_TCPSNDBUF);
+    pub(crate) const VMGUARPAGES: Self = Self(bindings::ubc_resource_UBC_VMGUARPAGES);
     const DUMMY: Self = Self(4);
-    const VMGUARPAGES: Self = Self(bindings::ubc_resource_UBC_VMGUARPAGES);
-    const OOMGUARPAGES: Self = Self(bindings::ubc_resource_UBC_OOMGUARPAGES);
 
     /// The resource with this id, if there is one.
     pub(crate) fn from_id(id: u32) -> Option<Self> {

@@ -24,6 +24,7 @@
 
 /* Delayed, so that a loop of start and stop does not patch code each time. */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(ubc_key, HZ);
+EXPORT_SYMBOL_GPL(ubc_key);
 
 /* Around the life of every UB but the host's.  May sleep. */
 void ubc_key_inc(void)
@@ -48,19 +49,6 @@ static void ubc_release_work(struct work_struct *work)
 	ubc_release(g->ub);
 }
 
-/* Refusals that kill something are logged outside of the charging context. */
-static void ubc_report_irq(struct irq_work *work)
-{
-	struct ubc_glue *g = container_of(work, struct ubc_glue, report);
-	unsigned long mask = atomic_xchg(&g->refused, 0);
-	unsigned int res;
-
-	for_each_set_bit(res, &mask, UBC_RESOURCES)
-		if (__ratelimit(&g->ratelimit))
-			pr_info("Fatal resource shortage: %s, UB %u.\n",
-				ubc_resource_name(res), ubc_id(g->ub));
-}
-
 static void ubc_shrink_work(struct work_struct *work)
 {
 	struct ubc_glue *g = container_of(work, struct ubc_glue, shrink);
@@ -81,7 +69,10 @@ struct ubc_glue *ubc_glue_alloc(void)
 	}
 	INIT_RCU_WORK(&g->release, ubc_release_work);
 	INIT_WORK(&g->shrink, ubc_shrink_work);
-	init_irq_work(&g->report, ubc_report_irq);
+	INIT_LIST_HEAD(&g->objcgs);
+	g->shrink_after = jiffies;
+	g->oom_after = jiffies;
+	init_irq_work(&g->report, ubc_event_irq);
 	ratelimit_state_init(&g->ratelimit, 300 * HZ, 4);
 	ratelimit_set_flags(&g->ratelimit, RATELIMIT_MSG_ON_RELEASE);
 	return g;
@@ -109,12 +100,6 @@ void ubc_glue_free(struct ubc_glue *g)
 void ubc_glue_release_later(struct ubc_glue *g)
 {
 	queue_rcu_work(system_dfl_wq, &g->release);
-}
-
-void ubc_glue_report(struct ubc_glue *g, u32 res)
-{
-	atomic_or(BIT(res), &g->refused);
-	irq_work_queue(&g->report);
 }
 
 /* Per-CPU stock */
@@ -155,6 +140,7 @@ int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp)
 {
 	struct cgroup_subsys_state *css;
 	struct mem_cgroup *memcg;
+	int ret = -EBUSY;
 
 	css = cgroup_get_e_css(cgrp, &memory_cgrp_subsys);
 	if (css->cgroup != cgrp) {
@@ -162,19 +148,24 @@ int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp)
 		return -ENODEV;
 	}
 	memcg = mem_cgroup_from_css(css);
-	if (g->memcg || cgroup_is_populated(cgrp) ||
-	    cmpxchg(&memcg->ub, NULL, g->ub)) {
+	/* Keeps tasks and new cgroups away. */
+	cgroup_lock();
+	if (!g->memcg && !cgroup_is_populated(cgrp))
+		ret = ubc_kmem_bind(g, memcg);
+	cgroup_unlock();
+	if (ret) {
 		css_put(css);
-		return -EBUSY;
+		return ret;
 	}
 	/* The reference to css is ours until ubc_glue_free(). */
 	smp_store_release(&g->memcg, memcg);	/* ubc_glue_bound() */
 	return 0;
 }
 
-/* No failure is counted any more once a grace period has passed. */
+/* Nothing is charged or counted here once a grace period has passed. */
 void ubc_glue_unbind(struct ubc_glue *g)
 {
+	ubc_kmem_unbind(g);
 	if (g->memcg)
 		cmpxchg(&g->memcg->ub, g->ub, NULL);
 }
@@ -183,6 +174,16 @@ bool ubc_glue_bound(struct ubc_glue *g)
 {
 	/* Pairs with the release in ubc_glue_bind(). */
 	return smp_load_acquire(&g->memcg);
+}
+
+/* What oomguarpages is compared with; flushes the statistics, may sleep. */
+unsigned long ubc_glue_oom_pages(struct ubc_glue *g)
+{
+	mem_cgroup_flush_stats(g->memcg);
+	return memcg_page_state(g->memcg, NR_INACTIVE_ANON) +
+	       memcg_page_state(g->memcg, NR_ACTIVE_ANON) +
+	       memcg_page_state(g->memcg, NR_UNEVICTABLE) +
+	       page_counter_read(&g->memcg->swap);
 }
 
 static unsigned long ubc_from_counter(unsigned long pages)
@@ -228,6 +229,36 @@ void ubc_memcg_fail_slow(struct mem_cgroup *memcg)
 	rcu_read_unlock();
 }
 
+/* Who sends current a signal looks at ->ub under its siglock. */
+void ubc_switch_current(struct ubc *ub)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	WRITE_ONCE(current->ub, ub);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+/*
+ * A table of n entries replaces one of m: charge the difference and hand over
+ * the rest.  n is not 0, so the payer is kept by its charge.
+ */
+int ubc_replace_charge(struct ubc **new, unsigned long n, struct ubc **old,
+		       unsigned long m)
+{
+	struct ubc *ub = *old ?: ubc_current();
+
+	if (!ub)
+		return 0;
+	if (!*old)
+		m = 0;
+	if (n > m && ubc_charge_slow(ub, UBC_NUMIPTENT, n - m, UBC_SOFT))
+		return -ENOMEM;
+	if (n < m)
+		ubc_uncharge_slow(ub, UBC_NUMIPTENT, m - n);
+	*old = NULL;
+	*new = ub;
+	return 0;
+}
+
 /* The whole machine */
 
 unsigned long ubc_ram_pages(void)
@@ -245,4 +276,12 @@ void ubc_host_read(struct ubc_host *h)
 	h->swappages = 0;
 	if (IS_ENABLED(CONFIG_SWAP))
 		h->swappages = max(0L, total_swap_pages - get_nr_swap_pages());
+	h->oomguarpages = global_node_page_state(NR_INACTIVE_ANON) +
+			  global_node_page_state(NR_ACTIVE_ANON) +
+			  global_node_page_state(NR_UNEVICTABLE) + h->swappages;
+	h->kmemsize = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
+		      global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
+		      global_node_page_state(NR_PAGETABLE);
+	h->kmemsize = (h->kmemsize << PAGE_SHIFT) +
+		      global_node_page_state(NR_KERNEL_STACK_KB) * SZ_1K;
 }

@@ -3,10 +3,15 @@
 #define _UBC_SHIM_H
 
 #include <linux/irq_work.h>
+#include <linux/list.h>
 #include <linux/ratelimit_types.h>
+#include <linux/ubc.h>
 #include <linux/workqueue.h>
 
+struct file;
+struct inode;
 struct mem_cgroup;
+struct poll_table_struct;
 struct proc_dir_entry;
 struct ubc;
 struct ubc_stock;
@@ -20,11 +25,35 @@ struct ubc_glue {
 	struct ratelimit_state ratelimit;
 	/* Which resources were refused at their limit and not logged yet. */
 	atomic_t refused;
+	/* Counts what pollers of the events file wait for. */
+	atomic_t events;
 	/* Set once, with a css reference, and valid until the UB is freed. */
 	struct mem_cgroup *memcg;
 	struct work_struct shrink;
+	/* Objcgs that charge kmemsize and dcachesize here, see kmem.c. */
+	struct list_head objcgs;
+	/* In jiffies: no shrinking ahead of need, no OOM kill before that. */
+	unsigned long shrink_after, oom_after;
 	/* /proc/bc/ID or /proc/bc/ID-GEN, if it could be made. */
 	struct proc_dir_entry *dir;
 };
+
+/* proc.c */
+int ubc_may_open(void);
+
+/* event.c */
+void ubc_event_irq(struct irq_work *work);
+void ubc_event_end(struct ubc_glue *g);
+int ubc_events_open(struct inode *inode, struct file *file);
+__poll_t ubc_events_poll(struct file *file, struct poll_table_struct *wait);
+/* kmem.c: 0 or -ENOMEM, without statistics. */
+struct obj_cgroup;
+int ubc_objcg_try(struct obj_cgroup *objcg, enum ubc_resource res,
+		  unsigned long n, enum ubc_severity sev);
+/* kmem_shrink.c: the same after an attempt to free something; may sleep. */
+int ubc_objcg_try_shrink(struct obj_cgroup *objcg, gfp_t gfp,
+			 enum ubc_resource res, unsigned long n,
+			 enum ubc_severity sev);
+void ubc_objcg_keep_room(struct obj_cgroup *objcg, gfp_t gfp);
 
 #endif /* _UBC_SHIM_H */

@@ -7,6 +7,7 @@
 
 use crate::{
     bean::Beancounter,
+    counter::UNLIMITED,
     glue,
     resource::{
         Resource,
@@ -15,6 +16,7 @@ use crate::{
     table, //
 };
 use kernel::{
+    bindings,
     seq_file::SeqFile,
     seq_print, //
 };
@@ -31,12 +33,26 @@ pub(crate) enum Layout {
 }
 
 /// One line of a table.
-struct Row {
+pub(crate) struct Row {
     held: i64,
     maxheld: i64,
     barrier: i64,
     limit: i64,
     failcnt: u64,
+}
+
+impl Row {
+    pub(crate) fn to_c(&self) -> bindings::ubc_row {
+        let number = |value: i64| usize::try_from(value).unwrap_or(0);
+
+        bindings::ubc_row {
+            held: number(self.held),
+            maxheld: number(self.maxheld),
+            barrier: number(self.barrier),
+            limit: number(self.limit),
+            failcnt: usize::try_from(self.failcnt).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// The version line and the names of the columns.
@@ -71,6 +87,38 @@ pub(crate) fn table(m: &SeqFile, ub: &Beancounter, layout: Layout) {
     }
 }
 
+/// Name, failcnt and pressure of every resource.
+pub(crate) fn events(m: &SeqFile, ub: &Beancounter) {
+    for res in Resource::all().filter(|res| !res.is_dummy()) {
+        let row = row(ub, res);
+
+        seq_print!(
+            m,
+            "{} {} {}\n",
+            res.name().to_str().unwrap_or(""),
+            row.failcnt,
+            pressure(res, &row)
+        );
+    }
+}
+
+/// How close a resource is to what refuses it: 98, 90, 75 or 0 percent of that are used.
+fn pressure(res: Resource, row: &Row) -> i64 {
+    let bound = match res {
+        Resource::PHYSPAGES | Resource::SWAPPAGES | Resource::NUMIPTENT => row.limit,
+        Resource::VMGUARPAGES | Resource::OOMGUARPAGES => return 0,
+        _ => row.barrier,
+    };
+
+    if bound == UNLIMITED || row.held == 0 {
+        return 0;
+    }
+    [98, 90, 75]
+        .into_iter()
+        .find(|level| row.held.saturating_mul(100) >= bound.saturating_mul(*level))
+        .unwrap_or(0)
+}
+
 fn line(m: &SeqFile, id: Option<u32>, res: Resource, row: &Row) {
     match id {
         Some(id) => seq_print!(m, "{id:>9}:"),
@@ -88,7 +136,7 @@ fn line(m: &SeqFile, id: Option<u32>, res: Resource, row: &Row) {
     );
 }
 
-fn row(ub: &Beancounter, res: Resource) -> Row {
+pub(crate) fn row(ub: &Beancounter, res: Resource) -> Row {
     let counter = ub.counter(res);
     let mut row = Row {
         held: usage(ub, res),
@@ -102,6 +150,9 @@ fn row(ub: &Beancounter, res: Resource) -> Row {
         row.held = host_usage(res);
         counter.raise_maxheld(row.held);
     }
+    if res == Resource::OOMGUARPAGES {
+        counter.raise_maxheld(row.held);
+    }
     row.maxheld = counter.maxheld().max(row.held);
     if let Some(memory) = memory(ub, res) {
         row.maxheld = memory.maxheld;
@@ -111,8 +162,12 @@ fn row(ub: &Beancounter, res: Resource) -> Row {
 }
 
 /// What a container uses.
-fn usage(ub: &Beancounter, res: Resource) -> i64 {
-    memory(ub, res).map_or_else(|| ub.in_use(res), |memory| memory.held)
+pub(crate) fn usage(ub: &Beancounter, res: Resource) -> i64 {
+    match res {
+        // Nothing is charged for a guarantee.
+        Resource::OOMGUARPAGES => ub.glue().oom_pages(),
+        _ => memory(ub, res).map_or_else(|| ub.in_use(res), |memory| memory.held),
+    }
 }
 
 /// Resources that a memory cgroup counts.
@@ -130,8 +185,10 @@ fn host_usage(res: Resource) -> i64 {
     let all = match res {
         Resource::NUMPROC => machine.numproc,
         Resource::NUMFILE => machine.numfile,
+        Resource::OOMGUARPAGES => machine.oomguarpages,
         Resource::PHYSPAGES => machine.physpages,
         Resource::SWAPPAGES => machine.swappages,
+        Resource::KMEMSIZE => machine.kmemsize,
         _ => return 0,
     };
 

@@ -14,17 +14,20 @@ use crate::{
     },
     glue::{
         cpus,
-        nr_cpus,
-        Glue, //
+        Glue,
+        NoPreempt, //
     },
     resource::Resource, //
 };
 use kernel::{
     bindings,
-    sync::atomic::{
-        Atomic,
-        Full,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        rcu, //
     }, //
 };
 
@@ -45,6 +48,7 @@ impl<'a> Stock<'a> {
         let (index, batch) = match res {
             Resource::NUMFILE => (bindings::ubc_stocked_UBC_STOCK_NUMFILE, 8),
             Resource::PRIVVMPAGES => (bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES, 256),
+            Resource::DCACHESIZE => (bindings::ubc_stocked_UBC_STOCK_DCACHESIZE, 16384),
             _ => return None,
         };
 
@@ -61,9 +65,10 @@ impl<'a> Stock<'a> {
         self.counter
     }
 
-    /// Takes `n` units from this CPU. Preemption is off, here and in the next two functions, so
-    /// that a grace period after [`Beancounter::set_dying`] ends all use of the slots.
-    pub(crate) fn take(&self, n: i64) -> bool {
+    /// Takes `n` units from this CPU, or from one this task was on. In a read-side critical
+    /// section, here and in the next two functions, so that a grace period after
+    /// [`Beancounter::set_dying`] ends all use of the slots.
+    pub(crate) fn take(&self, n: i64, _guard: &rcu::Guard) -> bool {
         let Some(n) = self.small(n) else {
             return false;
         };
@@ -73,8 +78,9 @@ impl<'a> Stock<'a> {
         })
     }
 
-    /// Charges `n` units and one batch for this CPU.
-    pub(crate) fn refill(&self, n: i64) -> Option<Edge> {
+    /// Charges `n` units and one batch for this CPU. Others may wait for the end of the move, so
+    /// preemption is off, which is a read-side critical section too.
+    pub(crate) fn refill(&self, n: i64, _guard: &NoPreempt) -> Option<Edge> {
         self.small(n)?;
         let batch = i64::from(self.batch);
         let bound = self.counter.barrier() - self.margin();
@@ -92,7 +98,7 @@ impl<'a> Stock<'a> {
     }
 
     /// Keeps `n` units that are not in use any more on this CPU.
-    pub(crate) fn put(&self, n: i64) -> bool {
+    pub(crate) fn put(&self, n: i64, _guard: &rcu::Guard) -> bool {
         let Some(n) = self.small(n) else {
             return false;
         };
@@ -123,7 +129,7 @@ impl<'a> Stock<'a> {
     fn small(&self, n: i64) -> Option<i32> {
         let per_cpu = 64 * i64::from(self.batch);
 
-        if self.ub.is_dying() || self.counter.barrier() < per_cpu * nr_cpus() {
+        if self.ub.is_dying() || self.counter.barrier() < per_cpu * self.ub.cpus() {
             return None;
         }
         i32::try_from(n).ok().filter(|&n| n <= self.batch)
@@ -131,7 +137,7 @@ impl<'a> Stock<'a> {
 
     /// No stock is built up closer than this to the barrier.
     fn margin(&self) -> i64 {
-        2 * i64::from(self.batch) * nr_cpus()
+        2 * i64::from(self.batch) * self.ub.cpus()
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::{
     bean::Beancounter,
+    kmem,
     resource::Resource, //
 };
 use core::ptr::NonNull;
@@ -128,9 +129,10 @@ pub(crate) fn destroy(ub: ARef<Beancounter>) {
             let _ = table.live.remove(at);
         }
     }
-    // After this nobody uses the stock, and no refused page is counted.
+    // After this nobody uses the stock, charges kernel memory or counts a refused page.
     rcu::synchronize_rcu();
     ub.drain();
+    kmem::transfer(&ub);
     if ub.is_shared()
         && ub
             .glue()
@@ -150,6 +152,8 @@ pub(crate) unsafe fn release(ub: NonNull<Beancounter>) {
     {
         let mut table = TABLE.lock();
         table.all.retain(|entry| entry.0 != ub);
+        // One that nobody owned was never destroyed.
+        table.live.retain(|entry| entry.0 != ub);
     }
     // SAFETY: It came from `KBox::leak` in `add`, and the caller promises that this is the end.
     drop(unsafe { KBox::from_raw(ub.as_ptr()) });
@@ -177,6 +181,23 @@ pub(crate) fn not_newer(generation: u64) -> Option<ARef<Beancounter>> {
         .rev()
         .filter(|entry| !entry.ub().is_dying())
         .find_map(Entry::get)
+}
+
+/// The container for which `score` is largest, if it is for any. `None` too if the table is in
+/// use: the caller may be called by its user.
+pub(crate) fn worst(score: impl Fn(&Beancounter) -> Option<i64>) -> Option<ARef<Beancounter>> {
+    let table = TABLE.try_lock()?;
+    let mut worst = None;
+
+    for entry in table.all.iter().filter(|entry| !entry.ub().is_host()) {
+        let Some(score) = score(entry.ub()) else {
+            continue;
+        };
+        if worst.as_ref().is_none_or(|(most, _)| score > *most) {
+            worst = entry.get().map(|ub| (score, ub)).or(worst);
+        }
+    }
+    worst.map(|(_, ub)| ub)
 }
 
 /// What all containers together use.

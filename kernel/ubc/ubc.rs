@@ -13,9 +13,10 @@
 //! 4. There is no hierarchy: a container has one UB, the host is UB 0 and is never charged.
 //!
 //! The C face is `include/linux/ubc.h`; `export` implements it. `glue` wraps what only C can
-//! do (`shim.c`, `proc.c`).
+//! do (`shim.c`, `proc.c`). Kernel memory is charged from `kmem.c`, which asks `kmem`.
 //!
-//! Lock order: the mutex of `table` is taken first and last; everything else is lockless.
+//! Lock order: the mutex of `table` is taken first and last; everything else is lockless, but for
+//! a spinlock in `kmem.c` that nests in anything.
 
 use kernel::prelude::*;
 
@@ -23,8 +24,13 @@ mod bean;
 mod counter;
 mod export;
 mod glue;
+mod kmem;
+mod memory;
+mod oom;
 mod resource;
 mod show;
+mod sockbuf;
+mod sockbuf_export;
 mod stock;
 mod table;
 mod vm;

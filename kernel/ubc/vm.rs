@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! privvmpages: private writable address space.
+//! privvmpages and lockedpages: private writable and locked address space.
 //!
 //! An operation on an address space first reserves what it may add, and when it is over the
-//! charge is brought in line with what the mm itself counts (`data_vm` and `stack_vm`), so an
-//! error path that forgets something cannot leak. The mmap lock, held for writing by all callers,
+//! charges are brought in line with what the mm itself counts (`data_vm + stack_vm`, `locked_vm`),
+//! so an error path that forgets something cannot leak. The mmap lock, held for writing by all callers,
 //! serialises this.
 
 use crate::{
@@ -21,15 +21,29 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-const PRIV: Resource = Resource::PRIVVMPAGES;
+/// What an address space pays for, by the counters of the mm itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Class {
+    /// privvmpages: `data_vm + stack_vm`.
+    Private,
+    /// lockedpages: `locked_vm`.
+    Locked,
+}
+
+/// One class of one address space.
+struct Account<'a> {
+    res: Resource,
+    /// Pages charged.
+    charged: &'a mut usize,
+    /// Pages that are there.
+    actual: usize,
+}
 
 /// The beancounter fields of an mm whose mmap lock is held for writing, or that nobody uses.
 pub(crate) struct Space<'a> {
     ub: &'a mut *mut bindings::ubc,
-    /// Pages charged for this mm.
-    charged: &'a mut usize,
-    data_vm: usize,
-    stack_vm: usize,
+    private: Account<'a>,
+    locked: Account<'a>,
 }
 
 impl<'a> Space<'a> {
@@ -44,9 +58,16 @@ impl<'a> Space<'a> {
 
             Self {
                 ub: &mut (*mm).ub,
-                charged: &mut (*mm).ub_priv,
-                data_vm: (*mm).data_vm,
-                stack_vm: (*mm).stack_vm,
+                private: Account {
+                    res: Resource::PRIVVMPAGES,
+                    charged: &mut (*mm).ub_priv,
+                    actual: (*mm).data_vm.wrapping_add((*mm).stack_vm),
+                },
+                locked: Account {
+                    res: Resource::LOCKEDPAGES,
+                    charged: &mut (*mm).ub_locked,
+                    actual: (*mm).locked_vm,
+                },
             }
         }
     }
@@ -57,32 +78,35 @@ impl<'a> Space<'a> {
     }
 
     /// Charges `pages` that an operation is about to add.
-    pub(crate) fn reserve(&mut self, pages: usize, severity: Severity) -> Result<(), Refused> {
-        if let Some(ub) = self.ub() {
-            ub.charge(PRIV, i64::try_from(pages).map_err(|_| Refused)?, severity)?;
-            *self.charged = self.charged.wrapping_add(pages);
-        }
+    pub(crate) fn reserve(
+        &mut self,
+        class: Class,
+        pages: usize,
+        severity: Severity,
+    ) -> Result<(), Refused> {
+        let Some(ub) = self.ub() else {
+            return Ok(());
+        };
+        let account = match class {
+            Class::Private => &mut self.private,
+            Class::Locked => &mut self.locked,
+        };
+
+        ub.charge(
+            account.res,
+            i64::try_from(pages).map_err(|_| Refused)?,
+            severity,
+        )?;
+        *account.charged = account.charged.wrapping_add(pages);
         Ok(())
     }
 
-    /// An operation is over: charge exactly what is mapped now.
+    /// An operation is over: charge exactly what is there now.
     pub(crate) fn sync(&mut self) {
-        let mapped = self.data_vm.wrapping_add(self.stack_vm);
-        let Some(ub) = self.ub() else {
-            return;
-        };
-
-        if let Some(surplus) = self.charged.checked_sub(mapped) {
-            if surplus > 0 {
-                ub.uncharge(PRIV, pages(surplus));
-            }
-        } else if ub
-            .charge(PRIV, pages(mapped - *self.charged), Severity::Force)
-            .is_err()
-        {
-            return;
+        if let Some(ub) = self.ub() {
+            self.private.sync(ub);
+            self.locked.sync(ub);
         }
-        *self.charged = mapped;
     }
 
     /// The address space is gone: return the rest and the reference.
@@ -92,12 +116,32 @@ impl<'a> Space<'a> {
         if let Some(ub) = NonNull::new(raw) {
             // SAFETY: The mm's own reference, which it has given up.
             let ub = unsafe { ARef::<Beancounter>::from_raw(ub.cast()) };
-            let charged = core::mem::take(self.charged);
 
-            if charged > 0 {
-                ub.uncharge(PRIV, pages(charged));
+            for account in [&mut self.private, &mut self.locked] {
+                account.actual = 0;
+                account.sync(&ub);
             }
         }
+    }
+}
+
+impl Account<'_> {
+    fn sync(&mut self, ub: &Beancounter) {
+        if let Some(surplus) = self.charged.checked_sub(self.actual) {
+            if surplus > 0 {
+                ub.uncharge(self.res, pages(surplus));
+            }
+        } else if ub
+            .charge(
+                self.res,
+                pages(self.actual - *self.charged),
+                Severity::Force,
+            )
+            .is_err()
+        {
+            return;
+        }
+        *self.charged = self.actual;
     }
 }
 
