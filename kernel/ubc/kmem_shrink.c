@@ -83,8 +83,8 @@ static void ubc_objcg_pause(struct obj_cgroup *objcg)
  * Free unused objects, and before that some page cache if @cache: it keeps
  * inodes, and has nodes and buffer heads that are kernel memory themselves.
  */
-static void ubc_shrink(struct mem_cgroup *memcg, gfp_t gfp, int priority,
-		       bool cache)
+static unsigned long ubc_shrink(struct mem_cgroup *memcg, gfp_t gfp,
+				int priority, bool cache)
 {
 	unsigned long freed = 0, nr_pages = 0;
 	int pass;
@@ -98,6 +98,7 @@ static void ubc_shrink(struct mem_cgroup *memcg, gfp_t gfp, int priority,
 	/* Dentries and inodes are freed by RCU. */
 	if (freed)
 		synchronize_rcu();
+	return freed;
 }
 
 /* Free what nobody uses, more and more of it, until the charge fits. */
@@ -105,6 +106,7 @@ int ubc_objcg_try_shrink(struct obj_cgroup *objcg, gfp_t gfp,
 			 enum ubc_resource res, unsigned long n,
 			 enum ubc_severity sev)
 {
+	unsigned long freed = 0;
 	struct mem_cgroup *memcg;
 	int prio, ret = -ENOMEM;
 	bool pausing;
@@ -117,8 +119,13 @@ int ubc_objcg_try_shrink(struct obj_cgroup *objcg, gfp_t gfp,
 	pausing = ubc_objcg_pausing(objcg);
 	for (prio = pausing ? 0 : UBC_SHRINK_PRIORITY; ret && prio >= 0;
 	     prio -= 2) {
-		ubc_shrink(memcg, gfp, prio,
-			   !pausing && prio < UBC_SHRINK_PRIORITY);
+		freed += ubc_shrink(memcg, gfp, prio,
+				    !pausing && prio < UBC_SHRINK_PRIORITY);
+		ret = ubc_objcg_try(objcg, res, n, sev);
+	}
+	/* After a grace period its callbacks may still wait for their turn. */
+	if (ret && freed) {
+		rcu_barrier();
 		ret = ubc_objcg_try(objcg, res, n, sev);
 	}
 	/* Who may not enter file systems has not tried everything. */
