@@ -4,12 +4,12 @@
  *
  * A VE is a user namespace plus what it owns: &user_namespace.ve names the
  * owner of everything whose user namespace it is, NULL is the host.  Every hook
- * sits behind ve_key, which is on while any &struct ve exists.
+ * sits behind ve_key, which is on while any &struct ve exists, and a minute longer.
  */
 #ifndef _LINUX_VE_H
 #define _LINUX_VE_H
 
-#include <linux/jump_label.h>
+#include <linux/jump_label_ratelimit.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/time_namespace.h>
@@ -43,7 +43,7 @@ struct ve {
 };
 
 #ifdef CONFIG_VE
-DECLARE_STATIC_KEY_FALSE(ve_key);
+extern struct static_key_false_deferred ve_key;
 
 /* kernel/ve, Rust: a reference more, a reference less (may sleep). */
 void ve_get(struct ve *ve);
@@ -65,7 +65,7 @@ void __ve_init_time_offsets(struct timens_offsets *offsets);
 /* The VE that owns @ns, NULL for the host. */
 static inline struct ve *ve_of_user_ns(const struct user_namespace *ns)
 {
-	return static_branch_unlikely(&ve_key) ? ns->ve : NULL;
+	return static_branch_unlikely(&ve_key.key) ? ns->ve : NULL;
 }
 
 /* create_user_ns(): a nested user namespace belongs to its parent's VE. */
@@ -95,7 +95,7 @@ static inline int ve_init_cred(struct cred *cred, struct ve *ve)
 /* free_user_ns(): the last use of @ns; an owner implies that the key is on. */
 static inline void ve_disown_user_ns(struct user_namespace *ns)
 {
-	if (static_branch_unlikely(&ve_key) && ns->ve)
+	if (static_branch_unlikely(&ve_key.key) && ns->ve)
 		ve_put(ns->ve);
 }
 

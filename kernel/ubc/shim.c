@@ -22,8 +22,11 @@
 
 #include "shim.h"
 
-/* Delayed, so that a loop of start and stop does not patch code each time. */
-DEFINE_STATIC_KEY_DEFERRED_FALSE(ubc_key, HZ);
+/*
+ * Patching interrupts all CPUs, three times for each batch of hooks.  A node
+ * whose only container restarts is not to do it twice, hence the minute.
+ */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(ubc_key, 60 * HZ);
 EXPORT_SYMBOL_GPL(ubc_key);
 
 /* Around the life of every UB but the host's.  May sleep. */

@@ -31,16 +31,17 @@
 
 #include "cgroup/cgroup-internal.h"
 
-DEFINE_STATIC_KEY_FALSE(ve_key);
+/* As long as ubc_key, and for the same reason. */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(ve_key, 60 * HZ);
 
 void ve_key_inc(void)
 {
-	static_branch_inc(&ve_key);
+	static_branch_deferred_inc(&ve_key);
 }
 
 void ve_key_dec(void)
 {
-	static_branch_dec(&ve_key);
+	static_branch_slow_dec_deferred(&ve_key);
 }
 
 /* May the caller control VEs: privileged and of the host. */
