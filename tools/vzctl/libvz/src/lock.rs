@@ -29,6 +29,10 @@ use std::time::UNIX_EPOCH;
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long a lock is waited for whose owner was killed: its undo guard holds
+/// it, and ends soon. More than the guard waits for the kernel.
+const GUARD: Duration = Duration::from_secs(30);
+
 /// A held lock; freed when dropped by the process that took it.
 #[derive(Debug)]
 pub struct Lock {
@@ -80,7 +84,7 @@ impl Lock {
     }
 
     fn acquire(path: &Path, what: &str, status: &str, wait: Duration) -> Result<Self> {
-        let end = Instant::now() + wait;
+        let start = Instant::now();
         let mut tries = 0;
         loop {
             if let Some(held) = try_link(path, what, status)? {
@@ -90,8 +94,11 @@ impl Lock {
                 continue;
             }
             tries += 1;
-            if tries >= TRIES && Instant::now() >= end {
-                return Err(held_by(path, what));
+            let holder = read_holder(path);
+            let orphan = holder.as_ref().is_some_and(|h| !alive(h.pid, h.since));
+            let wait = if orphan { wait.max(GUARD) } else { wait };
+            if tries >= TRIES && start.elapsed() >= wait {
+                return Err(held_by(holder, orphan, path, what));
             }
             sleep(PAUSE);
         }
@@ -263,15 +270,20 @@ fn started_at(pid: u32) -> Option<u64> {
     Some(boot + ticks / rustix::param::clock_ticks_per_second())
 }
 
-fn held_by(path: &Path, what: &str) -> Error {
+fn held_by(holder: Option<Holder>, orphan: bool, path: &Path, what: &str) -> Error {
     let err = Error::new(Code::Locked, format!("{what} is locked"));
-    let Some(h) = read_holder(path) else {
+    let Some(h) = holder else {
         return err.why(format!("by an unknown process, see {}", path.display()));
     };
     let since = timestamp(h.since);
+    let by = if orphan {
+        "which was killed; its work is being taken back".to_string()
+    } else {
+        format!("({})", h.command)
+    };
     err.why(format!(
-        "{} since {since} by process {} ({})",
-        h.status, h.pid, h.command
+        "{} since {since} by process {} {by}",
+        h.status, h.pid
     ))
     .hint("wait for it to finish, or use --lock-timeout SECONDS")
 }
@@ -320,6 +332,23 @@ mod tests {
             std::fs::write(&path, stale).unwrap();
             take(&path).unwrap_or_else(|e| panic!("{stale:?}: {e}"));
         }
+    }
+
+    #[test]
+    fn undo_guards_are_waited_for() {
+        let (_dir, path) = file();
+        std::fs::write(&path, "4194305\nstarting\n").unwrap();
+        let guard = File::open(&path).unwrap();
+        flock(&guard, FlockOperation::LockExclusive).unwrap();
+        let begun = Instant::now();
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                sleep(PAUSE * (TRIES + 2));
+                drop(guard);
+            });
+            take(&path).unwrap();
+        });
+        assert!(begun.elapsed() >= PAUSE * (TRIES + 2));
     }
 
     #[test]
