@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -26,6 +27,90 @@ void drive_stop(struct ve *ve)
 
 	ve_stop(ve);
 	check_soon(!ub_dirs(id), 20000);
+}
+
+void drive_start(struct ve *ve, unsigned int id, const char *name)
+{
+	ve_start(ve, id, NULL);
+	check_eq(ub_held(id, name), 0);
+}
+
+void ub_want(unsigned int id, const char *name, unsigned long held,
+	     unsigned long failcnt)
+{
+	struct ub_line l;
+
+	check_soon(ub_held(id, name) == held, 10000);
+	l = ub_line(id, name);
+	check_eq(l.held, held);
+	check_eq(l.failcnt, failcnt);
+}
+
+unsigned long ub_settled(unsigned int id, const char *name)
+{
+	long long until = vz_now_ms() + 10000;
+	unsigned long now = ub_held(id, name), last;
+
+	do {
+		last = now;
+		usleep(200000);
+		now = ub_held(id, name);
+	} while (now != last && vz_poll_step(until));
+	return now;
+}
+
+static int kept[512], nkept;
+
+long keep_fd(int fd)
+{
+	int slot;
+
+	if (fd < 0)
+		return -1;
+	slot = __atomic_fetch_add(&nkept, 1, __ATOMIC_SEQ_CST);
+	check(slot < (int)ARRAY_SIZE(kept));
+	kept[slot] = fd;
+	return 0;
+}
+
+long close_kept(void)
+{
+	while (nkept)
+		close(kept[--nkept]);
+	return 0;
+}
+
+struct sockaddr_in drive_local(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	return a;
+}
+
+int kmsg_open(void)
+{
+	int fd = check_ok(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+
+	lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+void kmsg_without(int fd, const char *text)
+{
+	char line[1024];
+	ssize_t n;
+
+	while ((n = read(fd, line, sizeof(line) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		if (n < 0)
+			continue;
+		line[n] = 0;
+		if (strstr(line, text))
+			vz_fail(__FILE__, __LINE__, "logged: %s", line);
+	}
+	close(fd);
 }
 
 static void want(unsigned int id, const struct unit *u, unsigned long held,

@@ -6,6 +6,8 @@
 #ifndef VZ_DRIVE_H
 #define VZ_DRIVE_H
 
+#include <netinet/in.h>
+
 #include "count.h"
 #include "ve.h"
 
@@ -40,12 +42,30 @@ void drive_hard(unsigned int id, const struct unit *unit);
 void drive_neighbour(unsigned int id, const struct unit *unit);
 /* Stops the VE and checks that its UB drains and disappears. */
 void drive_stop(struct ve *ve);
+/* Starts a VE that holds nothing of a resource. */
+void drive_start(struct ve *ve, unsigned int id, const char *name);
 /* The line, which must be there. */
 struct ub_line ub_line(unsigned int id, const char *name);
+/* Held comes to this soon (some objects are freed late), failcnt is this. */
+void ub_want(unsigned int id, const char *name, unsigned long held,
+	     unsigned long failcnt);
+/* What is held once that has stood still for a moment. */
+unsigned long ub_settled(unsigned int id, const char *name);
 /*
  * @threads threads of a VE make units at once with room for @room: exactly
  * that many succeed, failcnt is the number of failures.
  */
 void drive_threads(unsigned int id, const struct unit *unit, int room);
+
+/* For units that are descriptors: @fd, or -1 and errno; any thread. */
+long keep_fd(int fd);
+long close_kept(void);
+
+/* A port of loopback. */
+struct sockaddr_in drive_local(int port);
+
+/* The kernel's log from now on, and: nothing like @text is in it. */
+int kmsg_open(void);
+void kmsg_without(int fd, const char *text);
 
 #endif

@@ -134,25 +134,15 @@ static long flush(long unused)
 
 static struct ve ve;
 
-static void want(unsigned long held, unsigned long failcnt)
-{
-	struct ub_line l;
-
-	check_soon(ub_held(ID, "numiptent") == held, 5000);
-	l = ub_line(ID, "numiptent");
-	check_eq(l.held, held);
-	check_eq(l.failcnt, failcnt);
-}
-
 /* The limit refuses, not the barrier; a failed transaction leaves nothing. */
 static void nft_rules(void)
 {
 	ve_start(&ve, ID, NULL);
 	check_eq(ve_call(&ve, make_chain, 0), 0);
-	want(0, 0);
+	ub_want(ID, "numiptent", 0, 0);
 	check_ok(vz_ubc(ve.fd, 0, UB_NUMIPTENT, 1, 10));
 	check_eq(ve_call(&ve, make_rules, 8), 0);
-	want(8, 0);
+	ub_want(ID, "numiptent", 8, 0);
 	check_err(ve_call(&ve, make_rules, 3), ENOMEM);
 	check_soon(ub_held(ID, "numiptent") == 8, 5000);
 	check(ub_failcnt(ID, "numiptent") >= 1);
@@ -250,17 +240,17 @@ static void ipt_table(void)
 		vz_skip("no iptables in this kernel");
 	}
 	check_eq(builtin, 4);
-	want(4, 0);
+	ub_want(ID, "numiptent", 4, 0);
 	check_ok(vz_ubc(ve.fd, 0, UB_NUMIPTENT, 1, 10));
 	check_eq(ve_call(&ve, append, 5), 0);
-	want(9, 0);
+	ub_want(ID, "numiptent", 9, 0);
 	check_err(ve_call(&ve, append, 2), ENOMEM);
-	want(9, 1);
+	ub_want(ID, "numiptent", 9, 1);
 	check_eq(ve_call(&ve, append, 1), 0);
-	want(10, 1);
+	ub_want(ID, "numiptent", 10, 1);
 	/* The same size again, at the limit. */
 	check_eq(ve_call(&ve, append, 0), 0);
-	want(10, 1);
+	ub_want(ID, "numiptent", 10, 1);
 	drive_stop(&ve);
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmemsize and dcachesize: kernel memory of a VE.
- *
- * Kernel memory is charged by the page and every CPU keeps a little of what is
- * free, so kmemsize is checked with some slack.  dcachesize is exact.
+ * kmemsize: kernel memory of a VE.  It is charged by the page and every CPU
+ * keeps a little of what is free, so it is checked with some slack.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -12,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,53 +23,10 @@
 #define MB (1024L * KB)
 /* What CPUs may keep, and what comes and goes with any request. */
 #define SLACK (128 * KB)
-#define FIRST_FD 100
-#define FDS 300
-#define LINKS 200
-#define HOGS 10
 #define PIPES 8
 #define PIPE_SIZE (64 * KB)
 
 static struct ve ve;
-
-/* Waits until the counter has stood still for a moment. */
-static unsigned long settled(const char *name)
-{
-	long long until = vz_now_ms() + 10000;
-	unsigned long now = ub_held(ID, name), last;
-
-	do {
-		last = now;
-		usleep(200000);
-		now = ub_held(ID, name);
-	} while (now != last && vz_poll_step(until));
-	return now;
-}
-
-static int kmsg_open(void)
-{
-	int fd = check_ok(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-
-	lseek(fd, 0, SEEK_END);
-	return fd;
-}
-
-/* Nothing like @text was logged since kmsg_open(). */
-static void kmsg_without(int fd, const char *text)
-{
-	char line[1024];
-	ssize_t n;
-
-	while ((n = read(fd, line, sizeof(line) - 1)) > 0 ||
-	       (n < 0 && errno == EPIPE)) {
-		if (n < 0)
-			continue;
-		line[n] = 0;
-		if (strstr(line, text))
-			vz_fail(__FILE__, __LINE__, "logged: %s", line);
-	}
-	close(fd);
-}
 
 static void wait_for(int step)
 {
@@ -132,7 +86,7 @@ static void pages_count(void)
 	ve_start(&ve, ID, NULL);
 	check_eq(ve_call(&ve, fill_pipes, 1), 0);
 	check_eq(ve_call(&ve, fill_pipes, 0), 0);
-	base = settled("kmemsize");
+	base = ub_settled(ID, "kmemsize");
 	check(base > 0);
 	check_eq(ve_call(&ve, fill_pipes, 1), 0);
 	held = ub_held(ID, "kmemsize");
@@ -219,7 +173,7 @@ static void barrier_and_oom(void)
 	log = kmsg_open();
 	ve_spawn(&ve, spawn_hog, 0);
 	step(1);
-	base = settled("kmemsize");
+	base = ub_settled(ID, "kmemsize");
 	check_ok(vz_ubc(ve.fd, 0, UB_KMEMSIZE, base + MB, base + 2 * MB));
 	step(2);
 	vz_note("%ld mappings", ve.shared[2]);
@@ -300,7 +254,7 @@ static void nested(void)
 	pid_t pid;
 
 	ve_start(&ve, ID, NULL);
-	base = settled("kmemsize");
+	base = ub_settled(ID, "kmemsize");
 	snprintf(dir, sizeof(dir), VE_CGROUP "/%u/x", ID);
 	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
 	check_ok(mkdir(dir, 0755));
@@ -324,189 +278,10 @@ static void nested(void)
 	drive_stop(&ve);
 }
 
-/* Makes the kernel cache the names and inodes of FDS files of /proc. */
-static long look(long nr)
-{
-	int fd = check_ok(open("/dev/null", O_RDONLY | O_CLOEXEC));
-	struct stat st;
-	char path[32];
-	int i;
-
-	for (i = FIRST_FD; i < FIRST_FD + FDS; i++) {
-		check_eq(dup2(fd, i), i);
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
-		check_ok(lstat(path, &st));
-	}
-	ve_shared[0] = nr;
-	for (;;)
-		pause();
-	return 0;
-}
-
-/* What nobody uses gives way: nothing is refused at the limit. */
-static void dcache_unused(void)
-{
-	unsigned long base, cost;
-	struct ub_line l;
-	int i;
-
-	ve_start(&ve, ID, NULL);
-	base = settled("dcachesize");
-	ve_spawn(&ve, look, 1);
-	check_soon(ve.shared[0] == 1, 20000);
-	cost = ub_held(ID, "dcachesize") - base;
-	vz_note("%d files cost %lu bytes", FDS, cost);
-	check(cost > FDS * 500UL);
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, base + 2 * cost));
-	for (i = 2; i <= HOGS; i++) {
-		ve_spawn(&ve, look, i);
-		check_soon(ve.shared[0] == i, 60000);
-		l = ub_line(ID, "dcachesize");
-		check(l.held <= l.limit);
-	}
-	l = ub_line(ID, "dcachesize");
-	check_eq(l.failcnt, 0);
-	check(l.maxheld <= l.limit);
-	drive_stop(&ve);
-}
-
-static int links;
-
-/* A link on tmpfs is one dentry, which nothing frees but unlink(). */
-static long one_link(long on)
-{
-	char path[32];
-
-	if (!on) {
-		while (links) {
-			snprintf(path, sizeof(path), "/tmp/l%d", --links);
-			check_ok(unlink(path));
-		}
-		return 0;
-	}
-	snprintf(path, sizeof(path), "/tmp/l%d", links);
-	if (link("/tmp/file", path))
-		return -1;
-	links++;
-	return 0;
-}
-
-static long make_file(long unused)
-{
-	return close(check_ok(open("/tmp/file", O_CREAT | O_CLOEXEC, 0600)));
-}
-
-static void many_links(int n)
-{
-	while (n--)
-		check_eq(ve_call(&ve, one_link, 1), 0);
-}
-
-static void want(unsigned long held, unsigned long failcnt)
-{
-	check_soon(ub_held(ID, "dcachesize") == held, 10000);
-	check_eq(ub_failcnt(ID, "dcachesize"), failcnt);
-}
-
-/* What is in use is refused at the limit, exactly; the barrier is no bound. */
-static void dcache_pinned(void)
-{
-	unsigned long base, cost, full;
-
-	ve_start(&ve, ID, NULL);
-	check_eq(ve_call(&ve, make_file, 0), 0);
-	many_links(1);
-	check_eq(ve_call(&ve, one_link, 0), 0);
-	/* This frees all that is not in use. */
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, 0));
-	check_err(ve_call(&ve, one_link, 1), ENOMEM);
-	base = settled("dcachesize");
-	want(base, 1);
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, UB_MAX));
-	many_links(1);
-	cost = ub_held(ID, "dcachesize") - base;
-	check(cost >= 128 && cost < 1024);
-	full = base + LINKS * cost;
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, full));
-	many_links(LINKS - 1);
-	want(full, 1);
-	check_err(ve_call(&ve, one_link, 1), ENOMEM);
-	check_err(ve_call(&ve, one_link, 1), ENOMEM);
-	want(full, 3);
-
-	/* Raised while full, by a byte less and by as much as it takes. */
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, full + cost - 1));
-	check_err(ve_call(&ve, one_link, 1), ENOMEM);
-	want(full, 4);
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, full + cost));
-	many_links(1);
-	want(full + cost, 4);
-
-	check_ok(vz_ubc(ve.fd, 0, UB_DCACHESIZE, 0, UB_MAX));
-	check_eq(ve_call(&ve, one_link, 0), 0);
-	want(base, 4);
-	drive_stop(&ve);
-}
-
-static long mount_ramfs(long unused)
-{
-	return mount("none", "/tmp", "ramfs", 0, NULL);
-}
-
-/*
- * Objects that outlive their VE keep neither its UB nor a charge.  In ramfs,
- * because an inode of tmpfs does keep its UB: it may be charged shmpages.
- */
-static void outlives(void)
-{
-	int fd, log = kmsg_open();
-	struct stat st;
-	char path[64];
-
-	ve_start(&ve, ID, NULL);
-	check_eq(ve_call(&ve, mount_ramfs, 0), 0);
-	check_eq(ve_call(&ve, make_file, 0), 0);
-	many_links(LINKS);
-	snprintf(path, sizeof(path), "/proc/%d/root/tmp", ve.init);
-	fd = check_ok(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	check(ub_held(ID, "dcachesize") > LINKS * 128UL);
-	drive_stop(&ve);
-	check_ok(fstatat(fd, "l0", &st, 0));
-
-	/* The next one of that id has nothing to do with them. */
-	ve_start(&ve, ID, NULL);
-	check_eq(close(fd), 0);
-	usleep(500000);
-	check(ub_held(ID, "dcachesize") > 0);
-	check(ub_held(ID, "kmemsize") > 0);
-	drive_stop(&ve);
-	kmsg_without(log, "uncharge of");
-}
-
-/* Over and over: nothing is left, whatever the VE was doing. */
-static void again_and_again(void)
-{
-	int i, log = kmsg_open();
-
-	for (i = 0; i < vz_scaled(50); i++) {
-		ve_start(&ve, ID, NULL);
-		check_eq(ve_call(&ve, make_file, 0), 0);
-		check_eq(ve_call(&ve, fill_pipes, 1), 0);
-		many_links(10);
-		ve_spawn(&ve, look, 1);
-		drive_stop(&ve);
-	}
-	kmsg_without(log, "uncharge of");
-}
-
 static const struct vz_case cases[] = {
 	VZ_CASE(pages_count),
 	VZ_CASE(barrier_and_oom),
 	VZ_CASE(fork_barrier),
 	VZ_CASE(nested),
-	VZ_CASE(dcache_unused),
-	VZ_CASE(dcache_pinned),
-	VZ_CASE(outlives),
-	VZ_CASE_SLOW(again_and_again, 300),
 };
 VZ_MAIN(cases)

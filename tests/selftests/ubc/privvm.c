@@ -123,10 +123,7 @@ static void bounds(unsigned long barrier, unsigned long limit)
 
 static void want(unsigned long more, unsigned long failcnt)
 {
-	struct ub_line l = ub_line(ID, "privvmpages");
-
-	check_eq(l.held, base + more);
-	check_eq(l.failcnt, failcnt);
+	ub_want(ID, "privvmpages", base + more, failcnt);
 }
 
 /* mmap(): N pages fit exactly, one more is ENOMEM and one failcnt. */

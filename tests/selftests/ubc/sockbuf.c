@@ -22,24 +22,9 @@
 
 static struct ve ve;
 
-static void start(const char *name)
-{
-	ve_start(&ve, ID, NULL);
-	check_eq(ub_held(ID, name), 0);
-}
-
 static void bounds(unsigned int res, unsigned long barrier, unsigned long limit)
 {
 	check_ok(vz_ubc(ve.fd, 0, res, barrier, limit));
-}
-
-static struct sockaddr_in local(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons(PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	return a;
 }
 
 /* UNIX sockets */
@@ -140,7 +125,7 @@ static void othersockbuf_stream(void)
 	struct ub_line l;
 	long ms;
 
-	start("othersockbuf");
+	drive_start(&ve, ID, "othersockbuf");
 	check_eq(ve_call(&ve, make_pairs, SOCK_STREAM), 0);
 	bounds(UB_OTHERSOCKBUF, barrier, 2 * barrier);
 	check(ve_call(&ve, flood_first, 4096) >= 4096);
@@ -179,7 +164,7 @@ static void othersockbuf_stream(void)
 /* A datagram above the limit fails at once; one that fits waits for room. */
 static void othersockbuf_dgram(void)
 {
-	start("othersockbuf");
+	drive_start(&ve, ID, "othersockbuf");
 	check_eq(ve_call(&ve, make_pairs, SOCK_DGRAM), 0);
 	bounds(UB_OTHERSOCKBUF, 48 * KB, 64 * KB);
 	check_err(ve_call(&ve, send_first, 100 * KB), ENOBUFS);
@@ -236,7 +221,7 @@ static long dump_links(long unused)
 /* Netlink gets through with no room at all. */
 static void othersockbuf_netlink(void)
 {
-	start("othersockbuf");
+	drive_start(&ve, ID, "othersockbuf");
 	bounds(UB_OTHERSOCKBUF, 0, 0);
 	check(ve_call(&ve, dump_links, 0) >= 1);
 	check_eq(ub_failcnt(ID, "othersockbuf"), 0);
@@ -251,7 +236,7 @@ static int receiver, sender;
 
 static long udp_open(long unused)
 {
-	struct sockaddr_in a = local();
+	struct sockaddr_in a = drive_local(PORT);
 
 	receiver = check_ok(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	sender = check_ok(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -274,7 +259,7 @@ static long packet_open(long unused)
 
 static long udp_send(long n)
 {
-	struct sockaddr_in a = local();
+	struct sockaddr_in a = drive_local(PORT);
 	char buf[1000] = { 0 };
 
 	while (n--)
@@ -320,7 +305,7 @@ static void dgramrcvbuf_udp(void)
 	struct ub_line l;
 	long n;
 
-	start("dgramrcvbuf");
+	drive_start(&ve, ID, "dgramrcvbuf");
 	check_eq(ve_call(&ve, udp_open, 0), 0);
 	bounds(UB_DGRAMRCVBUF, barrier, 2 * barrier);
 	check_eq(ve_call(&ve, udp_send, FLOOD), 0);
@@ -349,7 +334,7 @@ static void dgramrcvbuf_packet(void)
 	unsigned long barrier = 64 * KB;
 	struct ub_line l;
 
-	start("dgramrcvbuf");
+	drive_start(&ve, ID, "dgramrcvbuf");
 	check_eq(ve_call(&ve, packet_open, 0), 0);
 	bounds(UB_DGRAMRCVBUF, barrier, 2 * barrier);
 	check_eq(ve_call(&ve, udp_send, FLOOD), 0);
@@ -370,7 +355,7 @@ static void dgramrcvbuf_packet(void)
 /* A VE that is stopped with full buffers gives everything back. */
 static void stop_full(void)
 {
-	start("othersockbuf");
+	drive_start(&ve, ID, "othersockbuf");
 	check_eq(ve_call(&ve, make_pairs, SOCK_STREAM), 0);
 	check_eq(ve_call(&ve, udp_open, 0), 0);
 	check(ve_call(&ve, flood_first, 4096) > 0);

@@ -24,24 +24,9 @@
 
 static struct ve ve;
 
-static void start(const char *name)
-{
-	ve_start(&ve, ID, NULL);
-	check_eq(ub_held(ID, name), 0);
-}
-
 static void bounds(unsigned int res, unsigned long barrier, unsigned long limit)
 {
 	check_ok(vz_ubc(ve.fd, 0, res, barrier, limit));
-}
-
-static struct sockaddr_in local(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons(PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	return a;
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -60,7 +45,7 @@ static unsigned char pattern(int i, unsigned long at)
 
 static long connect_all(long sndbuf)
 {
-	struct sockaddr_in a = local();
+	struct sockaddr_in a = drive_local(PORT);
 	int i, s = check_ok(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
 	set_option(s, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -229,7 +214,7 @@ static void tcpsndbuf(void)
 	unsigned long barrier = 512 * KB, limit = barrier + 128 * PG;
 	struct ub_line l;
 
-	start("tcpsndbuf");
+	drive_start(&ve, ID, "tcpsndbuf");
 	check_eq(ve_call(&ve, connect_all, 0), 0);
 	check_eq(ub_held(ID, "tcpsndbuf"), 0);
 	bounds(UB_TCPSNDBUF, barrier, limit);
@@ -309,7 +294,7 @@ static void tcprcvbuf(void)
 	unsigned long barrier = 128 * KB, limit = 256 * KB;
 	struct ub_line l;
 
-	start("tcprcvbuf");
+	drive_start(&ve, ID, "tcprcvbuf");
 	check_eq(ve_call(&ve, connect_all, 65536), 0);
 	check_eq(ub_held(ID, "tcprcvbuf"), 0);
 	bounds(UB_TCPRCVBUF, barrier, limit);
@@ -333,7 +318,7 @@ static void tcprcvbuf(void)
 /* A VE that is stopped with full buffers gives everything back. */
 static void tcp_stop(void)
 {
-	start("tcpsndbuf");
+	drive_start(&ve, ID, "tcpsndbuf");
 	check_eq(ve_call(&ve, connect_all, 65536), 0);
 	check_eq(ve_call(&ve, push_all, 500), 0);
 	check(ub_held(ID, "tcpsndbuf") > 0);

@@ -18,34 +18,14 @@
 #define ID 8000
 #define KEEP 512
 
-static int kept[KEEP], nkept;
-
-/* Remembers a descriptor; fn(0) of every unit is this with fd -2. */
-static long keep_fd(int fd)
-{
-	int slot;
-
-	if (fd == -2) {
-		while (nkept)
-			close(kept[--nkept]);
-		return 0;
-	}
-	if (fd < 0)
-		return -1;
-	slot = __atomic_fetch_add(&nkept, 1, __ATOMIC_SEQ_CST);
-	check(slot < KEEP);
-	kept[slot] = fd;
-	return 0;
-}
-
 static long open_file(long on)
 {
-	return keep_fd(on ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -2);
+	return on ? keep_fd(open("/dev/null", O_RDONLY | O_CLOEXEC)) : close_kept();
 }
 
 static long make_eventfd(long on)
 {
-	return keep_fd(on ? eventfd(0, EFD_CLOEXEC) : -2);
+	return on ? keep_fd(eventfd(0, EFD_CLOEXEC)) : close_kept();
 }
 
 static long make_pipe(long on)
@@ -53,7 +33,7 @@ static long make_pipe(long on)
 	int p[2];
 
 	if (!on)
-		return keep_fd(-2);
+		return close_kept();
 	if (pipe2(p, O_CLOEXEC))
 		return -1;
 	return keep_fd(p[0]) | keep_fd(p[1]);
@@ -61,32 +41,27 @@ static long make_pipe(long on)
 
 static long tcp_socket(long on)
 {
-	return keep_fd(on ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)
-			  : -2);
+	return on ? keep_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long tcp6_socket(long on)
 {
-	return keep_fd(on ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)
-			  : -2);
+	return on ? keep_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long unix_socket(long on)
 {
-	return keep_fd(on ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
-			  : -2);
+	return on ? keep_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long udp_socket(long on)
 {
-	return keep_fd(on ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-			  : -2);
+	return on ? keep_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long netlink_socket(long on)
 {
-	return keep_fd(on ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0)
-			  : -2);
+	return on ? keep_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long unix_pair(long on)
@@ -94,7 +69,7 @@ static long unix_pair(long on)
 	int p[2];
 
 	if (!on)
-		return keep_fd(-2);
+		return close_kept();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p))
 		return -1;
 	return keep_fd(p[0]) | keep_fd(p[1]);
@@ -102,8 +77,7 @@ static long unix_pair(long on)
 
 static long open_pty(long on)
 {
-	return keep_fd(on ? open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
-			  : -2);
+	return on ? keep_fd(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)) : close_kept();
 }
 
 static pid_t children[KEEP];
