@@ -19,6 +19,7 @@
 #include <linux/types.h>
 
 struct cgroup;
+struct ebt_table_info;
 struct file;
 struct file_lock_core;
 struct kernel_clone_args;
@@ -593,11 +594,16 @@ static inline int ubc_siginfo_charge(struct ubc **owner, struct ubc *ub, int for
 #define ubc_sigqueue_uncharge(q) \
 	ubc_owner_uncharge(&(q)->ub, UBC_NUMSIGINFO, 1)
 
-/* numiptent: the new table takes over what the old one has paid */
+/* numiptent: the new table takes over what the old one has paid for */
 #define ubc_xt_charge(new, old) \
 	ubc_replace_charge(&(new)->ub, (new)->number, &(old)->ub, (old)->number)
 #define ubc_xt_uncharge(info) \
 	ubc_owner_uncharge(&(info)->ub, UBC_NUMIPTENT, (info)->number)
+#define ubc_ebt_init(info)	((info)->ub = NULL)
+#define ubc_ebt_charge(new, old) \
+	ubc_replace_charge(&(new)->ub, (new)->nentries, &(old)->ub, (old)->nentries)
+#define ubc_ebt_uncharge(info) \
+	ubc_owner_uncharge(&(info)->ub, UBC_NUMIPTENT, (info)->nentries)
 #define ubc_nft_charge(rule) \
 	ubc_owner_charge(&(rule)->ub, UBC_NUMIPTENT, 1, UBC_SOFT)
 #define ubc_nft_uncharge(rule) \
@@ -805,6 +811,12 @@ static inline int ubc_xt_charge(struct xt_table_info *to, struct xt_table_info *
 	return 0;
 }
 static inline void ubc_xt_uncharge(struct xt_table_info *info) { }
+static inline void ubc_ebt_init(struct ebt_table_info *info) { }
+static inline int ubc_ebt_charge(struct ebt_table_info *to, struct ebt_table_info *from)
+{
+	return 0;
+}
+static inline void ubc_ebt_uncharge(struct ebt_table_info *info) { }
 static inline int ubc_nft_charge(struct nft_rule *rule)
 {
 	return 0;

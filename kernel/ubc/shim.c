@@ -242,7 +242,7 @@ void ubc_switch_current(struct ubc *ub)
 
 /*
  * A table of n entries replaces one of m: charge the difference and hand over
- * the rest.  n is not 0, so the payer is kept by its charge.
+ * the rest.  The payer is kept by its charge; without entries there is none.
  */
 int ubc_replace_charge(struct ubc **new, unsigned long n, struct ubc **old,
 		       unsigned long m)
@@ -255,10 +255,10 @@ int ubc_replace_charge(struct ubc **new, unsigned long n, struct ubc **old,
 		m = 0;
 	if (n > m && ubc_charge_slow(ub, UBC_NUMIPTENT, n - m, UBC_SOFT))
 		return -ENOMEM;
+	*old = NULL;
+	*new = n ? ub : NULL;
 	if (n < m)
 		ubc_uncharge_slow(ub, UBC_NUMIPTENT, m - n);
-	*old = NULL;
-	*new = ub;
 	return 0;
 }
 
