@@ -710,7 +710,9 @@ int ubc_glue_proc_add_drained(struct ubc_glue *g, u32 id, u64 gen);
 void ubc_glue_proc_del(struct ubc_glue *g);
 void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 		      unsigned long held, unsigned long bound, u32 severity);
-void ubc_glue_changed(struct ubc_glue *g);
+void ubc_glue_failed(struct ubc_glue *g, u32 res);
+void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
+		       unsigned long held, unsigned long bound);
 int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp);
 void ubc_glue_unbind(struct ubc_glue *g);
 bool ubc_glue_bound(struct ubc_glue *g);
@@ -737,6 +739,7 @@ u64 ubc_generation(const struct ubc *ub);
 const char *ubc_resource_name(u32 res);
 void ubc_show_header(struct seq_file *m);
 void ubc_show(struct seq_file *m, struct ubc *ub, enum ubc_table table);
+void ubc_look(struct ubc *ub);
 void ubc_show_events(struct seq_file *m, struct ubc *ub);
 
 #else /* !CONFIG_UBC */

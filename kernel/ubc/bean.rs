@@ -22,6 +22,7 @@ use crate::{
         Key,
         NoPreempt, //
     },
+    pressure::Levels,
     resource::{
         self,
         Resource, //
@@ -56,6 +57,8 @@ pub(crate) struct Beancounter {
     counters: [Counter; resource::COUNT],
     /// The owner, open files, address spaces, and one for each resource that is not zero.
     refs: Atomic<i64>,
+    /// How close each resource is to its bound.
+    pub(crate) levels: Levels,
     /// TCP sockets that no file refers to any more. Each of them is charged to this UB.
     pub(crate) tcp_orphans: Atomic<i32>,
     /// Is the owner gone? No attachment and no stock any more.
@@ -105,6 +108,7 @@ impl Beancounter {
                     Counter::new(barrier, limit)
                 }),
                 refs: Atomic::new(1),
+                levels <- Levels::new(),
                 tcp_orphans: Atomic::new(0),
                 dying: AtomicFlag::new(false),
                 id,
@@ -227,8 +231,8 @@ impl Beancounter {
         let counter = self.counter(res);
 
         match Stock::of(self, res) {
-            None => self.enter(counter.try_charge(n, counter.bound(severity))),
-            Some(stock) => self.charge_stocked(&stock, n, severity),
+            None => self.enter(res, counter.try_charge(n, counter.bound(severity))),
+            Some(stock) => self.charge_stocked(res, &stock, n, severity),
         }
     }
 
@@ -241,14 +245,14 @@ impl Beancounter {
     /// Counts a refusal that was decided elsewhere.
     pub(crate) fn fail(&self, res: Resource) {
         self.counter(res).fail();
-        self.glue.changed();
+        self.glue.failed(res);
     }
 
     /// Charges `n` units if `held` stays within a bound of the caller's, who counts the refusal.
     ///
     /// Only for resources without stock.
     pub(crate) fn charge_to(&self, res: Resource, n: i64, bound: i64) -> Result<(), Refused> {
-        self.enter(self.counter(res).try_charge(n, bound))
+        self.enter(res, self.counter(res).try_charge(n, bound))
     }
 
     /// Gives back `n` units that were charged before.
@@ -258,7 +262,26 @@ impl Beancounter {
                 return;
             }
         }
+        if self.counter(res).is_watched() {
+            return self.uncharge_watched(res, n);
+        }
         self.leave(self.counter(res).uncharge(n));
+    }
+
+    /// The same under pressure.
+    ///
+    /// A return that overtakes the mark of its own level comes here too late; the next one, or a
+    /// reader, finds the level too high.
+    #[cold]
+    fn uncharge_watched(&self, res: Resource, n: i64) {
+        // The UB is freed after a grace period: a last reference that is dropped below, or by
+        // somebody else as soon as `n` is returned, leaves it until the end of this section.
+        let _guard = rcu::read_lock();
+
+        self.leave(self.counter(res).uncharge(n));
+        if self.counter(res).is_below() {
+            self.judge(res);
+        }
     }
 
     /// What is in use: `held` less the per-CPU stock.
@@ -276,29 +299,35 @@ impl Beancounter {
             Resource::DCACHESIZE,
         ] {
             if let Some(stock) = Stock::of(self, res) {
-                self.steal(&stock);
+                self.steal(res, &stock);
             }
         }
     }
 
     /// A refusal stands only if no unit was in transit while `held` and the slots were looked at.
-    fn charge_stocked(&self, stock: &Stock<'_>, n: i64, severity: Severity) -> Result<(), Refused> {
+    fn charge_stocked(
+        &self,
+        res: Resource,
+        stock: &Stock<'_>,
+        n: i64,
+        severity: Severity,
+    ) -> Result<(), Refused> {
         let counter = stock.counter();
 
         if stock.take(n, &rcu::read_lock()) {
             return Ok(());
         }
         if let Some(edge) = stock.refill(n, &NoPreempt::new()) {
-            return self.enter(Ok(edge));
+            return self.enter(res, Ok(edge));
         }
         loop {
             let before = counter.moves();
             let tried = counter.try_charge(n, counter.bound(severity));
 
             if tried.is_ok() {
-                return self.enter(tried);
+                return self.enter(res, tried);
             }
-            if self.steal(stock) {
+            if self.steal(res, stock) {
                 continue;
             }
             // Orders the slots read by `steal` before the second snapshot.
@@ -311,7 +340,7 @@ impl Beancounter {
     }
 
     /// Moves the stock of all CPUs back; whether there was any.
-    fn steal(&self, stock: &Stock<'_>) -> bool {
+    fn steal(&self, res: Resource, stock: &Stock<'_>) -> bool {
         if stock.total() == 0 {
             return false;
         }
@@ -324,13 +353,19 @@ impl Beancounter {
         let edge = counter.uncharge(n);
         counter.end_move();
         self.leave(edge);
+        if counter.is_below() {
+            self.judge(res);
+        }
         true
     }
 
     /// A resource that leaves zero holds a reference.
-    fn enter(&self, charged: Result<Edge, Refused>) -> Result<(), Refused> {
+    fn enter(&self, res: Resource, charged: Result<Edge, Refused>) -> Result<(), Refused> {
         if charged? == Edge::Crossed {
             self.inc_ref();
+        }
+        if self.counter(res).is_above() {
+            self.judge(res);
         }
         Ok(())
     }

@@ -58,6 +58,9 @@ pub(crate) struct Counter {
     failcnt: Atomic<u64>,
     /// Transfers between `held` and per-CPU stock: low half under way, high half completed.
     moves: Atomic<u64>,
+    /// While `held` is from `low` to `high` its [pressure](crate::pressure) does not change.
+    low: Atomic<i64>,
+    high: Atomic<i64>,
 }
 
 /// See [`Counter::moves`].
@@ -73,8 +76,16 @@ impl Counter {
             limit: Atomic::new(limit),
             failcnt: Atomic::new(0),
             moves: Atomic::new(0),
+            low: Atomic::new(Self::NO_LOW),
+            high: Atomic::new(Self::NO_HIGH),
         }
     }
+
+    /// A mark that nothing is below.
+    pub(crate) const NO_LOW: i64 = i64::MIN;
+
+    /// A mark that nothing is above.
+    pub(crate) const NO_HIGH: i64 = i64::MAX;
 
     pub(crate) fn held(&self) -> i64 {
         self.held.load(Relaxed)
@@ -176,6 +187,27 @@ impl Counter {
     /// observation of `held` and all slots prove that it missed no unit.
     pub(crate) fn moves(&self) -> u64 {
         self.moves.load(Acquire)
+    }
+
+    /// Sets the range in which `held` may move without [`Self::is_above`] or [`Self::is_below`].
+    pub(crate) fn set_marks(&self, low: i64, high: i64) {
+        self.low.store(low, Relaxed);
+        self.high.store(high, Relaxed);
+    }
+
+    /// Whether a charge has brought `held` above the upper mark.
+    pub(crate) fn is_above(&self) -> bool {
+        self.held() > self.high.load(Relaxed)
+    }
+
+    /// Whether a return has brought `held` below the lower mark.
+    pub(crate) fn is_below(&self) -> bool {
+        self.held() < self.low.load(Relaxed)
+    }
+
+    /// Whether there is a lower mark.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.low.load(Relaxed) != Self::NO_LOW
     }
 
     fn edge(crossed: bool) -> Edge {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who hears of a refusal: the task that asked, a tracepoint, the log if it
- * broke something, and whoever polls /proc/bc/ID/events.
+ * broke something, and whoever polls an events file.  The last two hear of a
+ * change of pressure, too.
  */
 #include <linux/irq_work.h>
 #include <linux/mm.h>
@@ -43,6 +44,13 @@ static void ubc_note_task(u32 res, unsigned long n, unsigned long held,
 	preempt_enable();
 }
 
+/* The events file shows something else: pollers are woken later. */
+static void ubc_glue_changed(struct ubc_glue *g)
+{
+	atomic_inc(&g->events);
+	irq_work_queue(&g->report);
+}
+
 /* Any context but NMI, with anything locked: the rest is done later. */
 void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 		      unsigned long held, unsigned long bound, u32 severity)
@@ -56,10 +64,17 @@ void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 }
 
 /* A failcnt has grown. */
-void ubc_glue_changed(struct ubc_glue *g)
+void ubc_glue_failed(struct ubc_glue *g, u32 res)
 {
-	atomic_inc(&g->events);
-	irq_work_queue(&g->report);
+	ubc_glue_changed(g);
+}
+
+/* Any context: kmemsize is charged in NMI, too. */
+void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
+		       unsigned long held, unsigned long bound)
+{
+	trace_ubc_pressure(ubc_id(g->ub), res, level, held, bound);
+	ubc_glue_changed(g);
 }
 
 void ubc_event_irq(struct irq_work *work)
@@ -85,6 +100,7 @@ static int ubc_events_show(struct seq_file *m, void *v)
 {
 	struct ubc_glue *g = m->private;
 
+	ubc_look(g->ub);
 	/* What comes after this is news. */
 	m->poll_event = atomic_read_acquire(&g->events);
 	ubc_show_events(m, g->ub);

@@ -54,6 +54,7 @@ fn set_limit(ub: &Beancounter, res: u32, barrier: usize, limit: usize) -> Result
         // Stock that was far below the old barrier may be above the new one.
         _ => ub.drain(),
     }
+    ub.rejudge(res);
     Ok(())
 }
 
@@ -401,6 +402,17 @@ pub(crate) unsafe extern "C" fn ubc_show(
     // SAFETY: The caller's promises.
     let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
     show::table(m, ub, layout);
+}
+
+/// Brings the pressure of what is counted elsewhere up to date.
+///
+/// # Safety
+///
+/// `ub` must be valid; may sleep.
+#[export]
+pub(crate) unsafe extern "C" fn ubc_look(ub: *mut bindings::ubc) {
+    // SAFETY: The caller's promise.
+    unsafe { Beancounter::from_raw(ub) }.look();
 }
 
 /// Prints the events of one UB: name, failcnt and pressure.

@@ -76,10 +76,26 @@ impl Glue {
         }
     }
 
-    /// Wakes those who wait for a failure. Any context but NMI.
-    pub(crate) fn changed(&self) {
+    /// Tells whom it concerns that a failure was counted. Any context but NMI.
+    pub(crate) fn failed(&self, res: Resource) {
         // SAFETY: Valid by the type invariant.
-        unsafe { bindings::ubc_glue_changed(self.as_ptr()) }
+        unsafe { bindings::ubc_glue_failed(self.as_ptr(), res.id()) }
+    }
+
+    /// Tells whom it concerns that the pressure has a new level. Any context.
+    pub(crate) fn pressure(&self, res: Resource, level: i64, held: i64, bound: i64) {
+        let number = |value: i64| usize::try_from(value).unwrap_or(0);
+
+        // SAFETY: Valid by the type invariant.
+        unsafe {
+            bindings::ubc_glue_pressure(
+                self.as_ptr(),
+                res.id(),
+                number(level),
+                number(held),
+                number(bound),
+            )
+        }
     }
 
     /// Makes `/proc/bc/ID`. The caller serialises the proc functions of one UB. May sleep.

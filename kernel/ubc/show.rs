@@ -7,7 +7,6 @@
 
 use crate::{
     bean::Beancounter,
-    counter::UNLIMITED,
     glue,
     resource::{
         Resource,
@@ -34,10 +33,10 @@ pub(crate) enum Layout {
 
 /// One line of a table.
 pub(crate) struct Row {
-    held: i64,
+    pub(crate) held: i64,
     maxheld: i64,
     barrier: i64,
-    limit: i64,
+    pub(crate) limit: i64,
     failcnt: u64,
 }
 
@@ -97,26 +96,9 @@ pub(crate) fn events(m: &SeqFile, ub: &Beancounter) {
             "{} {} {}\n",
             res.name().to_str().unwrap_or(""),
             row.failcnt,
-            pressure(res, &row)
+            ub.pressure(res)
         );
     }
-}
-
-/// How close a resource is to what refuses it: 98, 90, 75 or 0 percent of that are used.
-fn pressure(res: Resource, row: &Row) -> i64 {
-    let bound = match res {
-        Resource::PHYSPAGES | Resource::SWAPPAGES | Resource::NUMIPTENT => row.limit,
-        Resource::VMGUARPAGES | Resource::OOMGUARPAGES => return 0,
-        _ => row.barrier,
-    };
-
-    if bound == UNLIMITED || row.held == 0 {
-        return 0;
-    }
-    [98, 90, 75]
-        .into_iter()
-        .find(|level| row.held.saturating_mul(100) >= bound.saturating_mul(*level))
-        .unwrap_or(0)
 }
 
 fn line(m: &SeqFile, id: Option<u32>, res: Resource, row: &Row) {

@@ -27,6 +27,7 @@ mod glue;
 mod kmem;
 mod memory;
 mod oom;
+mod pressure;
 mod resource;
 mod show;
 mod sockbuf;
