@@ -29,6 +29,7 @@ struct nft_rule;
 struct oom_control;
 struct pid;
 struct pid_namespace;
+struct proc_ops;
 struct proto;
 struct seq_file;
 struct shmem_inode_info;
@@ -236,6 +237,8 @@ static inline void ubc_task_set(struct task_struct *p, struct ubc *ub)
 	memset(&p->ub_last, 0, sizeof(p->ub_last));
 }
 
+/* The events of the opener's own UB, for a /proc that has no others. */
+extern const struct proc_ops ubc_own_events_ops;
 int proc_pid_ubc_last(struct seq_file *m, struct pid_namespace *ns,
 		      struct pid *pid, struct task_struct *task);
 void ubc_proc_status(struct seq_file *m, struct task_struct *task);

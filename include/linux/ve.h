@@ -134,12 +134,13 @@ static inline kgid_t ve_proc_gid(struct user_namespace *ns, kgid_t gid)
 
 /*
  * procfs lookup and readdir: does the instance of @user_ns show the entry @name
- * of the directory @dir, which is NULL for the root?
+ * of the directory @dir, which is NULL for the root?  @ve_only: the host's does
+ * not.
  */
-static inline bool ve_proc_visible(struct user_namespace *user_ns,
+static inline bool ve_proc_visible(struct user_namespace *user_ns, bool ve_only,
 				   const char *dir, const char *name)
 {
-	return !ve_of_user_ns(user_ns) || ve_proc_allowed(dir, name);
+	return ve_of_user_ns(user_ns) ? ve_proc_allowed(dir, name) : !ve_only;
 }
 
 /* Services for kernel/ve itself. */
@@ -200,10 +201,10 @@ static inline kgid_t ve_proc_gid(struct user_namespace *ns, kgid_t gid)
 	return gid;
 }
 
-static inline bool ve_proc_visible(struct user_namespace *user_ns,
+static inline bool ve_proc_visible(struct user_namespace *user_ns, bool ve_only,
 				   const char *dir, const char *name)
 {
-	return true;
+	return !ve_only;
 }
 
 static inline void ve_proc_status(struct seq_file *m, struct task_struct *p,

@@ -131,6 +131,47 @@ __poll_t ubc_events_poll(struct file *file, poll_table *wait)
 	return EPOLLIN | EPOLLRDNORM;
 }
 
+static int ubc_own_events_open(struct inode *inode, struct file *file)
+{
+	struct ubc *ub = current->ub;
+	struct seq_file *m;
+	int ret = ubc_may_open();
+
+	if (ret)
+		return ret;
+	/* A process of the host that looks into a container's /proc. */
+	if (!ub)
+		return -ENOENT;
+	ret = single_open(file, ubc_events_show, ubc_glue_of(ub));
+	if (ret)
+		return ret;
+	/* Put by ubc_own_events_release(): the file may outlive the task. */
+	ubc_get(ub);
+	m = file->private_data;
+	m->poll_event = atomic_read(&ubc_glue_of(ub)->events);
+	return 0;
+}
+
+static int ubc_own_events_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+	struct ubc_glue *g = m->private;
+	struct ubc *ub = g->ub;
+	int ret = single_release(inode, file);
+
+	ubc_put(ub);
+	return ret;
+}
+
+const struct proc_ops ubc_own_events_ops = {
+	.proc_flags	= PROC_ENTRY_VE,
+	.proc_open	= ubc_own_events_open,
+	.proc_read	= seq_read,
+	.proc_lseek	= seq_lseek,
+	.proc_poll	= ubc_events_poll,
+	.proc_release	= ubc_own_events_release,
+};
+
 /* /proc/PID/ubc_last */
 int proc_pid_ubc_last(struct seq_file *m, struct pid_namespace *ns,
 		      struct pid *pid, struct task_struct *task)

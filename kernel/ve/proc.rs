@@ -46,7 +46,7 @@ const ROOT: &[&CStr] = &[
 ];
 
 /// The same for directories of which a VE sees only a part.
-const PARTS: &[(&CStr, &[&CStr])] = &[(c"fs", &[]), (c"vz", &[c"veinfo"])];
+const PARTS: &[(&CStr, &[&CStr])] = &[(c"fs", &[]), (c"vz", &[c"ubc_events", c"veinfo"])];
 
 /// May a VE see the entry `name` of the directory `dir`, `None` for the root?
 pub(crate) fn allowed(dir: Option<&CStr>, name: &CStr) -> bool {

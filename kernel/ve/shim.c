@@ -25,6 +25,7 @@
 #include <linux/securebits.h>
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
+#include <linux/ubc.h>
 #include <linux/utsname.h>
 #include <linux/ve.h>
 #include <net/net_namespace.h>
@@ -463,7 +464,8 @@ int ve_proc_init(void)
 	struct proc_dir_entry *dir = proc_mkdir("vz", NULL);
 
 	if (!dir || !proc_create_single("version", 0444, dir, ve_version_show) ||
-	    !proc_create_single("veinfo", 0400, dir, ve_veinfo_show)) {
+	    !proc_create_single("veinfo", 0400, dir, ve_veinfo_show) ||
+	    !proc_create("ubc_events", 0400, dir, &ubc_own_events_ops)) {
 		proc_remove(dir);
 		return -ENOMEM;
 	}
