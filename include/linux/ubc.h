@@ -694,6 +694,13 @@ enum ubc_table {
 	UBC_TABLE_BARE,		/* the same without id */
 };
 
+enum ubc_state {		/* for tracing */
+	UBC_CREATED,
+	UBC_BOUND,		/* to a memory cgroup */
+	UBC_DYING,		/* the owner is gone */
+	UBC_FREED,
+};
+
 struct ubc_glue;		/* the C half of a UB */
 struct ubc_row {		/* one line of a table */
 	unsigned long held, maxheld, barrier, limit, failcnt;
@@ -716,6 +723,8 @@ void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 void ubc_glue_failed(struct ubc_glue *g, u32 res);
 void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
 		       unsigned long held, unsigned long bound);
+void ubc_glue_trace_state(struct ubc_glue *g, enum ubc_state state);
+void ubc_glue_trace_transfer(struct ubc_glue *g, u32 res, unsigned long residue);
 int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp);
 void ubc_glue_unbind(struct ubc_glue *g);
 bool ubc_glue_bound(struct ubc_glue *g);

@@ -15,11 +15,9 @@
 #include <linux/seqlock.h>
 #include <linux/timekeeping.h>
 #include <linux/ubc.h>
+#include <trace/events/ubc.h>
 
 #include "shim.h"
-
-#define CREATE_TRACE_POINTS
-#include <trace/events/ubc.h>
 
 /*
  * One queue for all UBs: a poller may stay on it longer than the UB whose

@@ -120,6 +120,7 @@ pub(crate) unsafe extern "C" fn ubc_bind_cgroup(
             let limit = ub.counter(res).limit();
             ub.glue().set_memory_limit(swap, limit);
         }
+        ub.glue().trace_state(bindings::ubc_state_UBC_BOUND);
         Ok(0)
     })
 }

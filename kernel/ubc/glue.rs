@@ -98,6 +98,20 @@ impl Glue {
         }
     }
 
+    /// Traces a step in the life of the UB.
+    pub(crate) fn trace_state(&self, state: bindings::ubc_state) {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::ubc_glue_trace_state(self.as_ptr(), state) }
+    }
+
+    /// Traces what the host takes over.
+    pub(crate) fn trace_transfer(&self, res: Resource, residue: i64) {
+        let residue = usize::try_from(residue).unwrap_or(0);
+
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::ubc_glue_trace_transfer(self.as_ptr(), res.id(), residue) }
+    }
+
     /// Makes `/proc/bc/ID`. The caller serialises the proc functions of one UB. May sleep.
     pub(crate) fn proc_add(&self, id: u32) -> Result {
         // SAFETY: Valid by the type invariant.

@@ -63,6 +63,7 @@ pub(crate) fn transfer(ub: &Beancounter) {
         let rest = ub.counter(res).held();
 
         if rest > 0 {
+            ub.glue().trace_transfer(res, rest);
             ub.uncharge(res, rest);
         }
     }

@@ -19,6 +19,7 @@
 #include <linux/ubc.h>
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
+#include <trace/events/ubc.h>
 
 #include "shim.h"
 
@@ -235,6 +236,8 @@ void ubc_memcg_fail_slow(struct mem_cgroup *memcg)
 /* Who sends current a signal looks at ->ub under its siglock. */
 void ubc_switch_current(struct ubc *ub)
 {
+	trace_ubc_attach(current->ub ? ubc_id(current->ub) : 0,
+			 ub ? ubc_id(ub) : 0);
 	spin_lock_irq(&current->sighand->siglock);
 	WRITE_ONCE(current->ub, ub);
 	spin_unlock_irq(&current->sighand->siglock);

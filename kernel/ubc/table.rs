@@ -12,6 +12,7 @@ use crate::{
 };
 use core::ptr::NonNull;
 use kernel::{
+    bindings,
     prelude::*,
     sync::{
         aref::ARef,
@@ -108,6 +109,7 @@ pub(crate) fn create(id: u32) -> Result<ARef<Beancounter>> {
     // SAFETY: A new UB has one reference, which is passed on.
     let ub = unsafe { ARef::from_raw(ub) };
 
+    ub.glue().trace_state(bindings::ubc_state_UBC_CREATED);
     if let Err(error) = ub.glue().proc_add(id) {
         destroy(ub);
         return Err(error);
@@ -120,6 +122,7 @@ pub(crate) fn destroy(ub: ARef<Beancounter>) {
     if !ub.set_dying() {
         return;
     }
+    ub.glue().trace_state(bindings::ubc_state_UBC_DYING);
     ub.glue().unbind();
     // The name must be free before the id is.
     ub.glue().proc_del();
@@ -154,6 +157,12 @@ pub(crate) unsafe fn release(ub: NonNull<Beancounter>) {
         table.all.retain(|entry| entry.0 != ub);
         // One that nobody owned was never destroyed.
         table.live.retain(|entry| entry.0 != ub);
+    }
+    {
+        // SAFETY: It is freed below and nowhere else.
+        let glue = unsafe { ub.as_ref() }.glue();
+
+        glue.trace_state(bindings::ubc_state_UBC_FREED);
     }
     // SAFETY: It came from `KBox::leak` in `add`, and the caller promises that this is the end.
     drop(unsafe { KBox::from_raw(ub.as_ptr()) });

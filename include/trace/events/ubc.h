@@ -69,6 +69,84 @@ TRACE_EVENT(ubc_pressure,
 		  __entry->held, __entry->bound)
 );
 
+/* The current task pays to another UB from now on; 0 is the host. */
+TRACE_EVENT(ubc_attach,
+
+	TP_PROTO(u32 from, u32 to),
+
+	TP_ARGS(from, to),
+
+	TP_STRUCT__entry(
+		__field(u32,	from)
+		__field(u32,	to)
+	),
+
+	TP_fast_assign(
+		__entry->from	= from;
+		__entry->to	= to;
+	),
+
+	TP_printk("from=%u to=%u", __entry->from, __entry->to)
+);
+
+TRACE_DEFINE_ENUM(UBC_CREATED);
+TRACE_DEFINE_ENUM(UBC_BOUND);
+TRACE_DEFINE_ENUM(UBC_DYING);
+TRACE_DEFINE_ENUM(UBC_FREED);
+
+/* A step in the life of a UB. */
+TRACE_EVENT(ubc_state,
+
+	TP_PROTO(u32 id, u64 gen, u32 state),
+
+	TP_ARGS(id, gen, state),
+
+	TP_STRUCT__entry(
+		__field(u64,	gen)
+		__field(u32,	id)
+		__field(u32,	state)
+	),
+
+	TP_fast_assign(
+		__entry->gen	= gen;
+		__entry->id	= id;
+		__entry->state	= state;
+	),
+
+	TP_printk("id=%u gen=%llu state=%s", __entry->id, __entry->gen,
+		  __print_symbolic(__entry->state,
+				   { UBC_CREATED,	"created" },
+				   { UBC_BOUND,		"bound" },
+				   { UBC_DYING,		"dying" },
+				   { UBC_FREED,		"freed" }))
+);
+
+/* What the host takes over from a UB whose owner is gone. */
+TRACE_EVENT(ubc_transfer,
+
+	TP_PROTO(u32 id, u64 gen, u32 res, unsigned long residue),
+
+	TP_ARGS(id, gen, res, residue),
+
+	TP_STRUCT__entry(
+		__field(u64,		gen)
+		__field(u32,		id)
+		__field(u32,		res)
+		__field(unsigned long,	residue)
+	),
+
+	TP_fast_assign(
+		__entry->gen		= gen;
+		__entry->id		= id;
+		__entry->res		= res;
+		__entry->residue	= residue;
+	),
+
+	TP_printk("id=%u gen=%llu res=%s residue=%lu", __entry->id,
+		  __entry->gen, ubc_resource_name(__entry->res),
+		  __entry->residue)
+);
+
 #endif /* _TRACE_UBC_H */
 
 /* This part must be outside protection */
