@@ -103,10 +103,17 @@ int ubc_bind_cgroup(struct ubc *ub, struct cgroup *cgrp);
  * when the last charge is returned.
  */
 void ubc_destroy(struct ubc *ub);
-/* Set barrier and limit of one resource; values up to LONG_MAX. */
-int ubc_set_limit(struct ubc *ub, u32 res, unsigned long barrier,
-		  unsigned long limit);
-/* The same by id (0 is the host): -ENOENT if there is no such UB. */
+/*
+ * Set barrier and limit (up to LONG_MAX) of resources, each named once: all of
+ * them, or none and -EINVAL and the index of the first wrong one.
+ */
+struct ubc_limit {
+	u32 res;
+	unsigned long barrier, limit;
+};
+int ubc_set_limits(struct ubc *ub, const struct ubc_limit *limits, u32 n,
+		   u32 *wrong);
+/* One by id (0 is the host): -ENOENT if there is no such UB. */
 int ubc_set_limit_id(u32 id, u32 res, unsigned long barrier,
 		     unsigned long limit);
 /*
@@ -723,6 +730,8 @@ void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 void ubc_glue_failed(struct ubc_glue *g, u32 res);
 void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
 		       unsigned long held, unsigned long bound);
+void ubc_glue_limited(struct ubc_glue *g, u32 res, unsigned long barrier,
+		      unsigned long limit);
 void ubc_glue_trace_state(struct ubc_glue *g, enum ubc_state state);
 void ubc_glue_trace_transfer(struct ubc_glue *g, u32 res, unsigned long residue);
 int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp);
@@ -745,6 +754,7 @@ int ubc_proc_init(void);
 
 void ubc_release(struct ubc *ub);
 struct ubc *ubc_lookup_older(u64 gen);
+struct ubc *ubc_lookup(u32 id);
 int ubc_read_id(u32 id, u32 res, struct ubc_row *row);
 int ubc_attach_current_id(u32 id);
 u64 ubc_generation(const struct ubc *ub);

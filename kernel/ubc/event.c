@@ -75,6 +75,12 @@ void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
 	ubc_glue_changed(g);
 }
 
+void ubc_glue_limited(struct ubc_glue *g, u32 res, unsigned long barrier,
+		      unsigned long limit)
+{
+	trace_ubc_limit(ubc_id(g->ub), res, barrier, limit);
+}
+
 void ubc_event_irq(struct irq_work *work)
 {
 	struct ubc_glue *g = container_of(work, struct ubc_glue, report);

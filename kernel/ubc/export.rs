@@ -41,23 +41,6 @@ impl Severity {
     }
 }
 
-/// Sets both bounds of a resource, here and where it is counted.
-fn set_limit(ub: &Beancounter, res: u32, barrier: usize, limit: usize) -> Result {
-    let res = Resource::from_id(res).ok_or(EINVAL)?;
-    let barrier = i64::try_from(barrier).map_err(|_| EINVAL)?;
-    let limit = i64::try_from(limit).map_err(|_| EINVAL)?;
-
-    ub.counter(res).set_bounds(barrier, limit);
-    match res {
-        Resource::PHYSPAGES => ub.glue().set_memory_limit(false, limit),
-        Resource::SWAPPAGES => ub.glue().set_memory_limit(true, limit),
-        // Stock that was far below the old barrier may be above the new one.
-        _ => ub.drain(),
-    }
-    ub.rejudge(res);
-    Ok(())
-}
-
 /// Moves the current task, with its numproc charge; `None` is the host.
 fn attach(ub: Option<&Beancounter>) -> Result {
     let task = kernel::current!().as_ptr();
@@ -136,43 +119,6 @@ pub(crate) unsafe extern "C" fn ubc_destroy(ub: *mut bindings::ubc) {
         // SAFETY: The owner's reference from `ubc_create`.
         table::destroy(unsafe { ARef::from_raw(ub) });
     }
-}
-
-/// Sets the bounds of one resource.
-///
-/// # Safety
-///
-/// `ub` must be valid.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_set_limit(
-    ub: *mut bindings::ubc,
-    res: u32,
-    barrier: usize,
-    limit: usize,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    let ub = unsafe { Beancounter::from_raw(ub) };
-
-    from_result(|| set_limit(ub, res, barrier, limit).map(|()| 0))
-}
-
-/// Sets the bounds of one resource of the UB with this id.
-///
-/// # Safety
-///
-/// None; may sleep.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_set_limit_id(
-    id: u32,
-    res: u32,
-    barrier: usize,
-    limit: usize,
-) -> c_int {
-    from_result(|| {
-        let ub = table::by_id(id).ok_or(ENOENT)?;
-
-        set_limit(&ub, res, barrier, limit).map(|()| 0)
-    })
 }
 
 /// Moves the current task into a UB.

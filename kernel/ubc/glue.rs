@@ -98,6 +98,16 @@ impl Glue {
         }
     }
 
+    /// Tells whom it concerns that bounds were set. May sleep.
+    pub(crate) fn limited(&self, res: Resource, barrier: i64, limit: i64) {
+        let number = |value: i64| usize::try_from(value).unwrap_or(0);
+
+        // SAFETY: Valid by the type invariant.
+        unsafe {
+            bindings::ubc_glue_limited(self.as_ptr(), res.id(), number(barrier), number(limit))
+        }
+    }
+
     /// Traces a step in the life of the UB.
     pub(crate) fn trace_state(&self, state: bindings::ubc_state) {
         // SAFETY: Valid by the type invariant.

@@ -15,16 +15,18 @@
 //! The C face is `include/linux/ubc.h`; `export` implements it. `glue` wraps what only C can
 //! do (`shim.c`, `proc.c`). Kernel memory is charged from `kmem.c`, which asks `kmem`.
 //!
-//! Lock order: the mutex of `table` is taken first and last; everything else is lockless, but for
-//! a spinlock in `kmem.c` that nests in anything.
+//! Lock order: the mutex of `limit`, then that of `table`; everything else is lockless, but for a
+//! spinlock in `kmem.c` that nests in anything.
 
 use kernel::prelude::*;
 
+mod admin;
 mod bean;
 mod counter;
 mod export;
 mod glue;
 mod kmem;
+mod limit;
 mod memory;
 mod oom;
 mod pressure;
@@ -49,6 +51,7 @@ struct Ubc;
 
 impl kernel::Module for Ubc {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        limit::init();
         table::init()?;
         glue::proc_init()?;
         table::show_host()?;

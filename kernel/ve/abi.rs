@@ -20,10 +20,12 @@ pub(crate) use bindings::{
     vzctl_enter as Enter,
     vzctl_get as Get,
     vzctl_kill as Kill,
+    vzctl_limit as Limit,
     vzctl_open as Open,
     vzctl_reserve as Reserve,
     vzctl_set as Set,
-    vzctl_ubc as UbcLimit, //
+    vzctl_ubc as UbcLimit,
+    vzctl_ubcs as UbcLimits, //
 };
 
 /// The longest structure accepted, in bytes: room for sizes of later kernels.
@@ -36,8 +38,8 @@ const SIZE_MIN: usize = 8;
 ///
 /// # Safety
 ///
-/// Implementers are `repr(C)`, start with the `u32` that holds their size, have no padding bytes,
-/// and every bit pattern is a valid value.
+/// Implementers are `repr(C)`, have no padding bytes, and every bit pattern is a valid value. All
+/// but the elements of arrays start with the `u32` that holds their size.
 pub(crate) unsafe trait Abi: Copy {}
 
 macro_rules! abi {
@@ -49,7 +51,10 @@ macro_rules! abi {
     )*};
 }
 
-abi!(Reserve: 16, Open: 16, Create: 32, Set: 24, Enter: 8, Kill: 8, Get: 56, UbcLimit: 32);
+abi!(
+    Reserve: 16, Open: 16, Create: 32, Set: 24, Enter: 8, Kill: 8, Get: 56, UbcLimit: 32,
+    UbcLimits: 24, Limit: 24
+);
 
 /// Reads a structure whose first field says how long the caller thinks it is.
 ///
@@ -62,14 +67,11 @@ abi!(Reserve: 16, Open: 16, Create: 32, Set: 24, Enter: 8, Kill: 8, Get: 56, Ubc
 pub(crate) fn read<T: Abi>(arg: usize) -> Result<T> {
     let size = read_size(arg)?;
     let known = size.min(size_of::<T>());
-    let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: The pointer and length describe `value`, which is initialised (to zero) and
-    // exclusively borrowed for the life of the slice.
-    let bytes =
-        unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
     let mut reader = UserSlice::new(UserPtr::from_addr(arg), size).reader();
-    let (head, _) = bytes.split_at_mut_checked(known).ok_or(EINVAL)?;
-    reader.read_slice(head)?;
+    let value = filled(|bytes| {
+        let (head, _) = bytes.split_at_mut_checked(known).ok_or(EINVAL)?;
+        reader.read_slice(head)
+    })?;
     let mut byte = [0u8; 1];
     while !reader.is_empty() {
         reader.read_slice(&mut byte)?;
@@ -77,6 +79,24 @@ pub(crate) fn read<T: Abi>(arg: usize) -> Result<T> {
             return Err(E2BIG);
         }
     }
+    Ok(value)
+}
+
+/// Reads one element of an array.
+pub(crate) fn read_element<T: Abi>(array: usize, at: usize) -> Result<T> {
+    let size = size_of::<T>();
+    let element = UserPtr::from_addr(array).wrapping_byte_add(at.wrapping_mul(size));
+    filled(|bytes| UserSlice::new(element, size).reader().read_slice(bytes))
+}
+
+/// A value whose bytes are zero where `fill` does not write.
+fn filled<T: Abi>(fill: impl FnOnce(&mut [u8]) -> Result) -> Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: The pointer and length describe `value`, which is initialised (to zero) and
+    // exclusively borrowed for the life of the slice.
+    let bytes =
+        unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
+    fill(bytes)?;
     // SAFETY: All bytes are initialised, and by the contract of `Abi` any pattern is valid.
     Ok(unsafe { value.assume_init() })
 }

@@ -5,6 +5,7 @@
 use crate::{
     abi,
     file,
+    limit,
     object::Ve,
     sys,
     table, //
@@ -53,10 +54,13 @@ impl MiscDevice for Control {
                 file::install(table::find(args.veid).ok_or(ESRCH)?)
             }
             nr::UBC => {
-                let args: abi::UbcLimit = abi::read(arg)?;
-                abi::must_be_zero(&[args.pad])?;
-                sys::set_limit_by_id(&args).map(|()| 0)
+                let (id, one) = limit::read_one(arg)?;
+                match sys::set_limits_by_id(id, &[one]) {
+                    Ok(()) => Ok(0),
+                    Err(unset) => Err(unset.error),
+                }
             }
+            nr::UBCS => limit::set_several(arg, sys::set_limits_by_id).map(|()| 0),
             _ => Err(ENOTTY),
         }
     }
@@ -77,4 +81,5 @@ pub(crate) mod nr {
     pub(crate) const FREEZE: u32 = 42;
     pub(crate) const THAW: u32 = 43;
     pub(crate) const UBC: u32 = 44;
+    pub(crate) const UBCS: u32 = 45;
 }

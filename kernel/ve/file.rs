@@ -7,6 +7,10 @@ use crate::{
     control::nr,
     create,
     enter,
+    limit::{
+        self,
+        Unset, //
+    },
     object::{
         State,
         Ve,
@@ -166,14 +170,25 @@ impl VeFile {
             nr::FREEZE => ve.freeze().map(|()| 0),
             nr::THAW => ve.thaw().map(|()| 0),
             nr::UBC => {
-                let args: abi::UbcLimit = abi::read(arg)?;
-                abi::must_be_zero(&[args.pad, args.id])?;
-                let inner = ve.inner.lock();
-                let resources = inner.resources.as_ref().ok_or(ESRCH)?;
-                resources.ub.set_limit(&args).map(|()| 0)
+                let (id, one) = limit::read_one(arg)?;
+                match self.set_limits(id, &[one]) {
+                    Ok(()) => Ok(0),
+                    Err(unset) => Err(unset.error),
+                }
+            }
+            nr::UBCS => {
+                limit::set_several(arg, |id, limits| self.set_limits(id, limits)).map(|()| 0)
             }
             _ => Err(ENOTTY),
         }
+    }
+
+    /// Sets limits of the VE's beancounter, which needs no id.
+    fn set_limits(&self, id: u32, limits: &[bindings::ubc_limit]) -> Result<(), Unset> {
+        abi::must_be_zero(&[id])?;
+        let inner = self.ve.inner.lock();
+        let resources = inner.resources.as_ref().ok_or(ESRCH)?;
+        resources.ub.set_limits(limits)
     }
 
     /// Sets a name the VE shows to its processes.

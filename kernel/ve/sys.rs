@@ -4,8 +4,8 @@
 //! functions C calls.
 
 use crate::{
-    abi,
     control::Control,
+    limit::Unset,
     object::Ve,
     proc, //
 };
@@ -220,11 +220,10 @@ impl Beancounter {
         self.0.as_ptr()
     }
 
-    /// Sets barrier and limit of one resource.
-    pub(crate) fn set_limit(&self, args: &abi::UbcLimit) -> Result {
-        let (barrier, limit) = bounds(args)?;
-        // SAFETY: `self` holds the owner's reference; the values are checked by the callee.
-        to_result(unsafe { bindings::ubc_set_limit(self.as_ptr(), args.resource, barrier, limit) })
+    /// Sets barrier and limit of resources.
+    pub(crate) fn set_limits(&self, limits: &[bindings::ubc_limit]) -> Result<(), Unset> {
+        // SAFETY: `self` holds the owner's reference.
+        unsafe { set_limits(self.as_ptr(), limits) }
     }
 
     /// Makes the calling task, which is the host's, pay here.
@@ -259,15 +258,30 @@ impl Drop for Attached {
     }
 }
 
-fn bounds(args: &abi::UbcLimit) -> Result<(usize, usize)> {
-    Ok((args.barrier.try_into()?, args.limit.try_into()?))
+/// # Safety
+///
+/// `ub` must be valid.
+unsafe fn set_limits(ub: *mut bindings::ubc, limits: &[bindings::ubc_limit]) -> Result<(), Unset> {
+    let count = u32::try_from(limits.len()).map_err(Error::from)?;
+    let mut wrong = bindings::VZCTL_UBCS_NONE;
+    // SAFETY: `ub` is valid, the slice has `count` elements, `wrong` is a local variable; the
+    // values are checked by the callee.
+    to_result(unsafe { bindings::ubc_set_limits(ub, limits.as_ptr(), count, &mut wrong) })
+        .map_err(|error| Unset { error, wrong })
 }
 
-/// Sets a limit of the beancounter with that id.
-pub(crate) fn set_limit_by_id(args: &abi::UbcLimit) -> Result {
-    let (barrier, limit) = bounds(args)?;
-    // SAFETY: Everything is checked by the callee.
-    to_result(unsafe { bindings::ubc_set_limit_id(args.id, args.resource, barrier, limit) })
+/// Sets limits of the beancounter with that id.
+pub(crate) fn set_limits_by_id(id: u32, limits: &[bindings::ubc_limit]) -> Result<(), Unset> {
+    // SAFETY: May sleep, as all callers may.
+    let ub = unsafe { bindings::ubc_lookup(id) };
+    if ub.is_null() {
+        return Err(ENOENT.into());
+    }
+    // SAFETY: The reference from `ubc_lookup()` is held until the next line.
+    let result = unsafe { set_limits(ub, limits) };
+    // SAFETY: That reference.
+    unsafe { bindings::ubc_put(ub) };
+    result
 }
 
 /// Moves the calling process into namespaces and control group of `ve`.

@@ -28,6 +28,7 @@ mod control;
 mod create;
 mod enter;
 mod file;
+mod limit;
 mod object;
 mod proc;
 mod stop;

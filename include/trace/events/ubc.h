@@ -69,6 +69,32 @@ TRACE_EVENT(ubc_pressure,
 		  __entry->held, __entry->bound)
 );
 
+/* New bounds of a resource. */
+TRACE_EVENT(ubc_limit,
+
+	TP_PROTO(u32 id, u32 res, unsigned long barrier, unsigned long limit),
+
+	TP_ARGS(id, res, barrier, limit),
+
+	TP_STRUCT__entry(
+		__field(u32,		id)
+		__field(u32,		res)
+		__field(unsigned long,	barrier)
+		__field(unsigned long,	limit)
+	),
+
+	TP_fast_assign(
+		__entry->id		= id;
+		__entry->res		= res;
+		__entry->barrier	= barrier;
+		__entry->limit		= limit;
+	),
+
+	TP_printk("id=%u res=%s barrier=%lu limit=%lu",
+		  __entry->id, ubc_resource_name(__entry->res),
+		  __entry->barrier, __entry->limit)
+);
+
 /* The current task pays to another UB from now on; 0 is the host. */
 TRACE_EVENT(ubc_attach,
 

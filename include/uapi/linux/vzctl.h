@@ -151,6 +151,29 @@ struct vzctl_ubc {
 	__u64	limit;
 };
 
+/*
+ * UBCS (on the same descriptors as UBC): set barrier and limit of up to
+ * VZCTL_UBCS_MAX resources, each named once: all of them, or none.
+ * Errors: EINVAL; wrong is the index of the first limit that is out of range
+ * or names a resource again, or VZCTL_UBCS_NONE if it is not because of one.
+ */
+#define VZCTL_UBCS_MAX		25U
+#define VZCTL_UBCS_NONE		0xffffffffU
+struct vzctl_limit {
+	__u32	resource;
+	__u32	pad;		/* 0 */
+	__u64	barrier;
+	__u64	limit;
+};
+
+struct vzctl_ubcs {
+	__u32	size;
+	__u32	id;
+	__u64	limits;		/* user pointer to struct vzctl_limit */
+	__u32	count;		/* from 1 on */
+	__u32	wrong;		/* set by every call that returns EINVAL */
+};
+
 #define VZCTL_RESERVE	_IOW(VZCTL_IOC_TYPE, 32, struct vzctl_reserve)
 #define VZCTL_OPEN	_IOW(VZCTL_IOC_TYPE, 33, struct vzctl_open)
 #define VZCTL_CREATE2	_IOW(VZCTL_IOC_TYPE, 34, struct vzctl_create)
@@ -167,6 +190,7 @@ struct vzctl_ubc {
 #define VZCTL_FREEZE	_IO(VZCTL_IOC_TYPE, 42)
 #define VZCTL_THAW	_IO(VZCTL_IOC_TYPE, 43)
 #define VZCTL_UBC	_IOW(VZCTL_IOC_TYPE, 44, struct vzctl_ubc)
+#define VZCTL_UBCS	_IOWR(VZCTL_IOC_TYPE, 45, struct vzctl_ubcs)
 
 /*
  * poll() on a VE descriptor: POLLPRI after a state change that no GET on this
