@@ -17,6 +17,7 @@
 #include <linux/err.h>
 #include <linux/limits.h>
 #include <linux/types.h>
+#include <uapi/linux/ubc.h>
 
 struct cgroup;
 struct ebt_table_info;
@@ -39,32 +40,6 @@ struct task_struct;
 struct tty_struct;
 struct ubc;
 struct xt_table_info;
-
-/* Resource ids are ABI; the unnamed ids up to UBC_NUMIPTENT are dummies. */
-enum ubc_resource {
-	UBC_KMEMSIZE		= 0,	/* bytes */
-	UBC_LOCKEDPAGES		= 1,	/* pages */
-	UBC_PRIVVMPAGES		= 2,	/* pages */
-	UBC_SHMPAGES		= 3,	/* pages */
-	UBC_NUMPROC		= 5,	/* tasks */
-	UBC_PHYSPAGES		= 6,	/* pages */
-	UBC_VMGUARPAGES		= 7,	/* pages */
-	UBC_OOMGUARPAGES	= 8,	/* pages */
-	UBC_NUMTCPSOCK		= 9,	/* sockets */
-	UBC_NUMFLOCK		= 10,	/* locks */
-	UBC_NUMPTY		= 11,	/* pairs */
-	UBC_NUMSIGINFO		= 12,	/* records */
-	UBC_TCPSNDBUF		= 13,	/* bytes */
-	UBC_TCPRCVBUF		= 14,	/* bytes */
-	UBC_OTHERSOCKBUF	= 15,	/* bytes */
-	UBC_DGRAMRCVBUF		= 16,	/* bytes */
-	UBC_NUMOTHERSOCK	= 17,	/* sockets */
-	UBC_DCACHESIZE		= 18,	/* bytes */
-	UBC_NUMFILE		= 19,	/* files */
-	UBC_NUMIPTENT		= 23,	/* rules */
-	UBC_SWAPPAGES		= 24,	/* pages */
-	UBC_RESOURCES		= 25,
-};
 
 /* What refuses a charge: its value after the charge may reach the bound. */
 enum ubc_severity {
@@ -734,6 +709,8 @@ void ubc_glue_limited(struct ubc_glue *g, u32 res, unsigned long barrier,
 		      unsigned long limit);
 void ubc_glue_trace_state(struct ubc_glue *g, enum ubc_state state);
 void ubc_glue_trace_transfer(struct ubc_glue *g, u32 res, unsigned long residue);
+void ubc_notify_end(struct ubc_glue *g);
+void ubc_glue_reset_peak(struct ubc_glue *g, bool swap);
 int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp);
 void ubc_glue_unbind(struct ubc_glue *g);
 bool ubc_glue_bound(struct ubc_glue *g);
@@ -755,6 +732,9 @@ int ubc_proc_init(void);
 void ubc_release(struct ubc *ub);
 struct ubc *ubc_lookup_older(u64 gen);
 struct ubc *ubc_lookup(u32 id);
+void ubc_read(struct ubc *ub, u32 res, struct ubc_row *row);
+u32 ubc_pressure(struct ubc *ub, u32 res);
+void ubc_reset_peak(struct ubc *ub, u32 res);
 int ubc_read_id(u32 id, u32 res, struct ubc_row *row);
 int ubc_attach_current_id(u32 id);
 u64 ubc_generation(const struct ubc *ub);

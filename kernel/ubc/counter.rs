@@ -8,11 +8,14 @@
 use kernel::{
     pr_warn_once,
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        barrier::smp_mb, //
     }, //
 };
 
@@ -208,6 +211,14 @@ impl Counter {
     /// Whether there is a lower mark.
     pub(crate) fn is_watched(&self) -> bool {
         self.low.load(Relaxed) != Self::NO_LOW
+    }
+
+    /// Lets the largest value start again from `held`.
+    pub(crate) fn reset_maxheld(&self, held: i64) {
+        self.maxheld.store(held, Relaxed);
+        // A charge orders `held` before it looks at the largest value, and may have seen the old.
+        smp_mb(Full);
+        self.raise_maxheld(self.held());
     }
 
     fn edge(crossed: bool) -> Edge {

@@ -42,14 +42,18 @@ static void ubc_note_task(u32 res, unsigned long n, unsigned long held,
 	preempt_enable();
 }
 
-/* The events file shows something else: pollers are woken later. */
-static void ubc_glue_changed(struct ubc_glue *g)
+/* The rest is done later. */
+static void ubc_glue_changed(struct ubc_glue *g, u32 res,
+			     enum ubc_event_kind kind)
 {
-	atomic_inc(&g->events);
+	/* Limits are not in the events file. */
+	if (kind != UBC_EVENT_LIMIT)
+		atomic_inc(&g->events);
+	ubc_notify_event(g, res, kind);
 	irq_work_queue(&g->report);
 }
 
-/* Any context but NMI, with anything locked: the rest is done later. */
+/* Any context but NMI, with anything locked. */
 void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 		      unsigned long held, unsigned long bound, u32 severity)
 {
@@ -58,13 +62,14 @@ void ubc_glue_refused(struct ubc_glue *g, u32 res, unsigned long n,
 		ubc_note_task(res, n, held, bound, severity);
 	if (severity == UBC_SOFT)
 		atomic_or(BIT(res), &g->refused);
-	ubc_glue_changed(g);
+	ubc_glue_changed(g, res, UBC_EVENT_FAIL);
 }
 
-/* A failcnt has grown. */
+/* A failcnt has grown: that of oomguarpages counts what an OOM killed. */
 void ubc_glue_failed(struct ubc_glue *g, u32 res)
 {
-	ubc_glue_changed(g);
+	ubc_glue_changed(g, res, res == UBC_OOMGUARPAGES ? UBC_EVENT_OOM :
+							   UBC_EVENT_FAIL);
 }
 
 /* Any context: kmemsize is charged in NMI, too. */
@@ -72,13 +77,14 @@ void ubc_glue_pressure(struct ubc_glue *g, u32 res, unsigned long level,
 		       unsigned long held, unsigned long bound)
 {
 	trace_ubc_pressure(ubc_id(g->ub), res, level, held, bound);
-	ubc_glue_changed(g);
+	ubc_glue_changed(g, res, UBC_EVENT_PRESSURE);
 }
 
 void ubc_glue_limited(struct ubc_glue *g, u32 res, unsigned long barrier,
 		      unsigned long limit)
 {
 	trace_ubc_limit(ubc_id(g->ub), res, barrier, limit);
+	ubc_glue_changed(g, res, UBC_EVENT_LIMIT);
 }
 
 void ubc_event_irq(struct irq_work *work)
@@ -92,6 +98,7 @@ void ubc_event_irq(struct irq_work *work)
 			pr_info("Fatal resource shortage: %s, UB %u.\n",
 				ubc_resource_name(res), ubc_id(g->ub));
 	wake_up_all(&ubc_events_wait);
+	ubc_notify_irq(g);
 }
 
 /* The file is gone: nobody is to wait for it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Safe wrappers of what `shim.c` and `proc.c` do for the Rust side.
+//! Safe wrappers of what the C files do for the Rust side.
 
 use crate::{
     bean::Beancounter,
@@ -122,6 +122,12 @@ impl Glue {
         unsafe { bindings::ubc_glue_trace_transfer(self.as_ptr(), res.id(), residue) }
     }
 
+    /// Sends what is waiting to be sent. May sleep. The last call before the UB is freed.
+    pub(crate) fn flush_events(&self) {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::ubc_notify_end(self.as_ptr()) }
+    }
+
     /// Makes `/proc/bc/ID`. The caller serialises the proc functions of one UB. May sleep.
     pub(crate) fn proc_add(&self, id: u32) -> Result {
         // SAFETY: Valid by the type invariant.
@@ -192,6 +198,15 @@ impl Glue {
             let limit = usize::try_from(limit).unwrap_or(0);
             // SAFETY: Valid by the type invariant; bound, and that does not end before `Drop`.
             unsafe { bindings::ubc_glue_memcg_limit(self.as_ptr(), swap, limit) }
+        }
+    }
+
+    /// Lets the largest use of physpages (or swappages) start again. May sleep.
+    pub(crate) fn reset_memory_peak(&self, swap: bool) {
+        // SAFETY: Valid by the type invariant.
+        if unsafe { bindings::ubc_glue_bound(self.as_ptr()) } {
+            // SAFETY: Valid by the type invariant; bound, and that does not end before `Drop`.
+            unsafe { bindings::ubc_glue_reset_peak(self.as_ptr(), swap) }
         }
     }
 

@@ -77,6 +77,7 @@ struct ubc_glue *ubc_glue_alloc(void)
 	g->shrink_after = jiffies;
 	g->oom_after = jiffies;
 	init_irq_work(&g->report, ubc_event_irq);
+	ubc_notify_init(g);
 	ratelimit_state_init(&g->ratelimit, 300 * HZ, 4);
 	ratelimit_set_flags(&g->ratelimit, RATELIMIT_MSG_ON_RELEASE);
 	return g;

@@ -16,6 +16,30 @@ struct proc_dir_entry;
 struct ubc;
 struct ubc_stock;
 
+#define UBC_EVENT_KINDS		4	/* enum ubc_event_kind */
+#define UBC_NOTIFY_RATE		10	/* messages per second and resource */
+
+/* Only the sending work item touches it. */
+struct ubc_notify_queue {
+	/* jiffies of the last messages, from the oldest at @next. */
+	unsigned long sent[UBC_NOTIFY_RATE];
+	unsigned long dropped;
+	u8 next;
+	u8 used;
+	u8 kinds;	/* that have a message to come */
+};
+
+/* Events of one UB on their way to the netlink group. */
+struct ubc_notify {
+	struct delayed_work work;
+	/* Resources that have something in @count. */
+	atomic_t pending;
+	atomic_t count[UBC_RESOURCES][UBC_EVENT_KINDS];
+	/* When each resource changed last, in requests for changes. */
+	atomic64_t changed[UBC_RESOURCES];
+	struct ubc_notify_queue queue[UBC_RESOURCES];
+};
+
 /* Allocated and freed with its UB. */
 struct ubc_glue {
 	struct ubc *ub;
@@ -27,6 +51,8 @@ struct ubc_glue {
 	atomic_t refused;
 	/* Counts what pollers of the events file wait for. */
 	atomic_t events;
+	/* Who listens to the netlink group, see notify.c. */
+	struct ubc_notify notify;
 	/* Set once, with a css reference, and valid until the UB is freed. */
 	struct mem_cgroup *memcg;
 	struct work_struct shrink;
@@ -46,6 +72,30 @@ void ubc_event_irq(struct irq_work *work);
 void ubc_event_end(struct ubc_glue *g);
 int ubc_events_open(struct inode *inode, struct file *file);
 __poll_t ubc_events_poll(struct file *file, struct poll_table_struct *wait);
+/* notify.c */
+void ubc_notify_init(struct ubc_glue *g);
+void ubc_notify_event(struct ubc_glue *g, u32 res, enum ubc_event_kind kind);
+void ubc_notify_irq(struct ubc_glue *g);
+u64 ubc_notify_epoch(void);
+bool ubc_notify_changed(struct ubc_glue *g, u32 res, u64 since);
+/* netlink.c */
+#ifdef CONFIG_NET
+bool ubc_netlink_heard(void);
+int ubc_netlink_send(struct ubc *ub, u32 res, enum ubc_event_kind kind,
+		     unsigned long dropped);
+#else
+static inline bool ubc_netlink_heard(void)
+{
+	return false;
+}
+
+static inline int ubc_netlink_send(struct ubc *ub, u32 res,
+				   enum ubc_event_kind kind,
+				   unsigned long dropped)
+{
+	return -ESRCH;
+}
+#endif
 /* kmem.c: 0 or -ENOMEM, without statistics. */
 struct obj_cgroup;
 int ubc_objcg_try(struct obj_cgroup *objcg, enum ubc_resource res,

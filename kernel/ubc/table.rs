@@ -162,6 +162,9 @@ pub(crate) unsafe fn release(ub: NonNull<Beancounter>) {
         // SAFETY: It is freed below and nowhere else.
         let glue = unsafe { ub.as_ref() }.glue();
 
+        // Whoever reads the events may make one.
+        glue.proc_del();
+        glue.flush_events();
         glue.trace_state(bindings::ubc_state_UBC_FREED);
     }
     // SAFETY: It came from `KBox::leak` in `add`, and the caller promises that this is the end.
