@@ -56,6 +56,7 @@ static void numbers(void)
 	check_eq(VZCTL_FREEZE, 0x2e2au);
 	check_eq(VZCTL_THAW, 0x2e2bu);
 	check_eq(VZCTL_UBC, 0x40202e2cu);
+	check_eq(VZCTL_UBCS, 0xc0182e2du);
 	check_eq(VZCTL_VEID_MAX, 2147483644u);
 }
 
@@ -348,10 +349,11 @@ static void as_user(int ctl, int ve)
 {
 	static const unsigned int calls[] = { VZCTL_CREATE2, VZCTL_SET,
 		VZCTL_RUN, VZCTL_ENTER2, VZCTL_KILL, VZCTL_LOCK, VZCTL_UNLOCK,
-		VZCTL_FREEZE, VZCTL_THAW, VZCTL_UBC, VZCTL_GET };
+		VZCTL_FREEZE, VZCTL_THAW, VZCTL_UBC, VZCTL_UBCS, VZCTL_GET };
 	struct vzctl_reserve r = { sizeof(r), ID + 1, 0, 0 };
 	struct vzctl_open o = { sizeof(o), ID, 0, 0 };
 	struct vzctl_ubc u = { .size = sizeof(u), .id = ID };
+	struct vzctl_ubcs s = { .size = sizeof(s), .id = ID };
 	unsigned int i;
 
 	check_ok(setgid(1000));
@@ -360,6 +362,7 @@ static void as_user(int ctl, int ve)
 	check_err(ioctl(ctl, VZCTL_RESERVE, &r), EPERM);
 	check_err(ioctl(ctl, VZCTL_OPEN, &o), EPERM);
 	check_err(ioctl(ctl, VZCTL_UBC, &u), EPERM);
+	check_err(ioctl(ctl, VZCTL_UBCS, &s), EPERM);
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		long arg[16] = { 0 };
 
@@ -390,10 +393,12 @@ static long from_inside(long unused)
 	struct vzctl_reserve r = { sizeof(r), ID + 1, 0, 0 };
 	struct vzctl_open o = { sizeof(o), ID, 0, 0 };
 	struct vzctl_ubc u = { .size = sizeof(u), .id = 0 };
+	struct vzctl_ubcs s = { .size = sizeof(s), .id = 0 };
 
 	check_err(ioctl(VE_FD_KTAP + 5, VZCTL_RESERVE, &r), EPERM);
 	check_err(ioctl(VE_FD_KTAP + 5, VZCTL_OPEN, &o), EPERM);
 	check_err(ioctl(VE_FD_KTAP + 5, VZCTL_UBC, &u), EPERM);
+	check_err(ioctl(VE_FD_KTAP + 5, VZCTL_UBCS, &s), EPERM);
 	return 0;
 }
 

@@ -55,7 +55,8 @@ static unsigned int pick_call(void)
 {
 	static const unsigned int calls[] = { VZCTL_RESERVE, VZCTL_OPEN,
 		VZCTL_CREATE2, VZCTL_SET, VZCTL_RUN, VZCTL_KILL, VZCTL_LOCK,
-		VZCTL_UNLOCK, VZCTL_GET, VZCTL_FREEZE, VZCTL_THAW, VZCTL_UBC };
+		VZCTL_UNLOCK, VZCTL_GET, VZCTL_FREEZE, VZCTL_THAW, VZCTL_UBC,
+		VZCTL_UBCS };
 	unsigned int nr;
 
 	if (rnd(16))
@@ -71,6 +72,7 @@ static void fill(unsigned int call, char *p)
 	struct vzctl_create *c = (void *)p;
 	struct vzctl_set *s = (void *)p;
 	struct vzctl_ubc *u = (void *)p;
+	struct vzctl_ubcs *us = (void *)p;
 	unsigned int *w = (void *)p;
 	unsigned int id = ID + rnd(IDS);
 
@@ -97,6 +99,11 @@ static void fill(unsigned int call, char *p)
 		u->resource = rnd(26);
 		u->barrier = value();
 		u->limit = value();
+		break;
+	case _IOC_NR(VZCTL_UBCS):
+		us->id = rnd(2) ? 0 : id;
+		us->limits = (unsigned long)area + rnd(4096);
+		us->count = rnd(28);
 		break;
 	default:
 		w[1] = id;
@@ -135,9 +142,11 @@ static int touchable(const char *p)
 /* True if the call would change limits of the host. */
 static int hits_host(int fd, unsigned int call, const char *p)
 {
+	/* The id is at the same place in both. */
 	const struct vzctl_ubc *u = (const void *)p;
 
-	if (fd != vz_ctl() || _IOC_NR(call) != _IOC_NR(VZCTL_UBC))
+	if (fd != vz_ctl() || (_IOC_NR(call) != _IOC_NR(VZCTL_UBC) &&
+			       _IOC_NR(call) != _IOC_NR(VZCTL_UBCS)))
 		return 0;
 	return !touchable(p) || !u->id;
 }
