@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `vzctl set`: the kernel first, then the configuration. If the kernel
-//! refuses, what was changed is put back and the configuration is untouched.
+//! refuses, it has changed nothing, and the configuration is untouched.
 
 mod plan;
 
@@ -14,12 +14,12 @@ use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
 use crate::id::Veid;
+use crate::kernel::Limit;
 use crate::names;
 use crate::node::Memory;
 use crate::output::Outcome;
 use crate::params;
 use crate::status;
-use crate::ubc;
 use crate::ubc::rules::Class;
 use crate::ubc::rules::Rules;
 use crate::units::Pair;
@@ -148,7 +148,7 @@ fn reset(ctx: &Ctx<'_>, conf: &VeConfig, live: bool) -> Result<Outcome> {
             pairs.len()
         )));
     }
-    limits(ctx, id, &pairs, conf)?;
+    limits(ctx, id, &pairs)?;
     ctx.log.event(id, "limits set again from the configuration");
     Ok(Outcome::done(format!(
         "{} limits of {} were applied",
@@ -175,7 +175,7 @@ fn apply_stopped(ctx: &Ctx<'_>, id: Veid, plan: &Plan, args: &args::Set) -> Resu
 
 fn apply(ctx: &Ctx<'_>, id: Veid, old: &VeConfig, plan: &Plan) -> Result<()> {
     ctx.kernel.check()?;
-    limits(ctx, id, &plan.pairs, old)?;
+    limits(ctx, id, &plan.pairs)?;
     if let Some(name) = &plan.hostname {
         if let Some(ve) = ctx.kernel.open(id)? {
             ve.set_hostname(name)?;
@@ -185,47 +185,37 @@ fn apply(ctx: &Ctx<'_>, id: Veid, old: &VeConfig, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Sets limits one by one; a refusal puts the earlier ones back.
-fn limits(
-    ctx: &Ctx<'_>,
-    id: Veid,
-    pairs: &[(&'static params::Param, Pair)],
-    old: &VeConfig,
-) -> Result<()> {
-    let before = ubc::read(&ctx.paths).ok().flatten().unwrap_or_default();
-    let before = before.iter().find(|b| b.id == id.get());
-    for (i, (param, pair)) in pairs.iter().enumerate() {
-        let Some(resource) = param.resource else {
-            continue;
-        };
-        let Err(err) = ctx.kernel.set_ubc(id, resource, pair.barrier, pair.limit) else {
-            continue;
-        };
-        for (param, _) in &pairs[..i] {
-            let kernel = before.and_then(|b| b.get(param.option));
-            let was = kernel.map(|u| Pair {
-                barrier: u.barrier,
-                limit: u.limit,
-            });
-            let was = was.or_else(|| old.pair(param.name).ok().flatten());
-            if let (Some(was), Some(resource)) = (was, param.resource) {
-                // The first error is the one to report.
-                drop(ctx.kernel.set_ubc(id, resource, was.barrier, was.limit));
-            }
-        }
+/// Sets limits, all of them or none.
+fn limits(ctx: &Ctx<'_>, id: Veid, pairs: &[(&'static params::Param, Pair)]) -> Result<()> {
+    let named: Vec<_> = pairs.iter().filter(|(p, _)| p.resource.is_some()).collect();
+    let list: Vec<_> = named
+        .iter()
+        .filter_map(|(param, pair)| {
+            Some(Limit {
+                resource: param.resource?,
+                barrier: pair.barrier,
+                limit: pair.limit,
+            })
+        })
+        .collect();
+    ctx.kernel.set_ubc(id, &list).map_err(|e| {
         let label = ctx.label(id);
-        let what = format!(
-            "cannot set {} of {label} to {}",
-            param.name,
-            pair.to_config()
-        );
-        let code = match err.code() {
-            Code::BadKernel | Code::Permission => err.code(),
+        let what = match e.at.and_then(|at| named.get(at)) {
+            Some((param, pair)) => {
+                format!(
+                    "cannot set {} of {label} to {}",
+                    param.name,
+                    pair.to_config()
+                )
+            }
+            None => format!("cannot set the limits of {label}"),
+        };
+        let code = match e.error.code() {
+            Code::BadKernel | Code::Permission => e.error.code(),
             _ => Code::SetUbc,
         };
-        return Err(err.context(what).with_code(code));
-    }
-    Ok(())
+        e.error.context(what).with_code(code)
+    })
 }
 
 fn passwords(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Set) -> Result<()> {

@@ -35,7 +35,9 @@ fn expected() -> Vec<(String, u64)> {
         uid_base, uid_count, reason, code
     ));
     all.extend(layout!(vzctl_ubc, abi::Ubc: size, id, resource, pad, barrier, limit));
-    let numbers: [(&str, u32); 36] = [
+    all.extend(layout!(vzctl_limit, abi::Limit: resource, pad, barrier, limit));
+    all.extend(layout!(vzctl_ubcs, abi::Ubcs: size, id, limits, count, wrong));
+    let numbers: [(&str, u32); 39] = [
         ("VZCTL_RESERVE", abi::RESERVE),
         ("VZCTL_OPEN", abi::OPEN),
         ("VZCTL_CREATE2", abi::CREATE2),
@@ -49,6 +51,9 @@ fn expected() -> Vec<(String, u64)> {
         ("VZCTL_FREEZE", abi::FREEZE),
         ("VZCTL_THAW", abi::THAW),
         ("VZCTL_UBC", abi::UBC),
+        ("VZCTL_UBCS", abi::UBCS),
+        ("VZCTL_UBCS_MAX", abi::UBCS_MAX),
+        ("VZCTL_UBCS_NONE", abi::UBCS_NONE),
         ("VZCTL_VEID_MIN", abi::VEID_MIN),
         ("VZCTL_VEID_MAX", abi::VEID_MAX),
         ("VZCTL_ID_RANGE", abi::ID_RANGE),

@@ -178,6 +178,41 @@ pub struct Ubc {
     pub limit: u64,
 }
 
+/// The most limits UBCS takes.
+pub const UBCS_MAX: u32 = 25;
+/// UBCS failed, but not because of one limit.
+pub const UBCS_NONE: u32 = u32::MAX;
+
+/// One limit of UBCS.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limit {
+    /// Resource number.
+    pub resource: u32,
+    /// Zero.
+    pub pad: u32,
+    /// Barrier in the resource's unit.
+    pub barrier: u64,
+    /// Limit in the resource's unit.
+    pub limit: u64,
+}
+
+/// Argument of UBCS.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ubcs {
+    /// Size of this structure.
+    pub size: u32,
+    /// Beancounter, 0 on a VE descriptor.
+    pub id: u32,
+    /// Address of an array of [`Limit`].
+    pub limits: u64,
+    /// Its length.
+    pub count: u32,
+    /// Which of them is wrong, or [`UBCS_NONE`].
+    pub wrong: u32,
+}
+
 const IOC_TYPE: u32 = b'.' as u32;
 const DIR_NONE: u32 = 0;
 const DIR_WRITE: u32 = 1;
@@ -214,6 +249,8 @@ pub const FREEZE: u32 = ioc(DIR_NONE, 42, 0);
 pub const THAW: u32 = ioc(DIR_NONE, 43, 0);
 /// Set barrier and limit of a resource.
 pub const UBC: u32 = ioc(DIR_WRITE, 44, size_of::<Ubc>());
+/// Set several, or none.
+pub const UBCS: u32 = ioc(DIR_READ_WRITE, 45, size_of::<Ubcs>());
 
 /// The size field every argument starts with.
 pub(super) const fn size32<T>() -> u32 {

@@ -16,6 +16,8 @@ use crate::error::Result;
 use crate::error::ResultExt;
 use crate::id::Veid;
 use crate::kernel::Kernel;
+use crate::kernel::Limit;
+use crate::kernel::LimitError;
 use crate::kernel::Reason;
 use crate::kernel::State;
 use crate::kernel::Ve;
@@ -93,6 +95,18 @@ impl FakeKernel {
         self.store(id, &value)
     }
 
+    fn set_limits(&self, id: Veid, limits: &[Limit]) -> Result<()> {
+        if id.is_node() && self.load(id).is_none() {
+            std::fs::create_dir_all(&self.dir).or_err(Code::System, || "cannot make the fake")?;
+            self.store(id, &json!({ "ubc": {} }))?;
+        }
+        self.update(id, |v| {
+            for l in limits {
+                v["ubc"][l.resource.to_string()] = json!([l.barrier, l.limit]);
+            }
+        })
+    }
+
     /// What was set by [`Kernel::set_ubc`] or [`Ve::set_ubc`]: barrier, limit.
     #[must_use]
     pub fn ubc(&self, id: Veid, resource: u32) -> Option<(u64, u64)> {
@@ -147,14 +161,20 @@ impl Kernel for FakeKernel {
         Ok(list)
     }
 
-    fn set_ubc(&self, id: Veid, resource: u32, barrier: u64, limit: u64) -> Result<()> {
-        if id.is_node() && self.load(id).is_none() {
-            std::fs::create_dir_all(&self.dir).or_err(Code::System, || "cannot make the fake")?;
-            self.store(id, &json!({ "ubc": {} }))?;
+    fn set_ubc(&self, id: Veid, limits: &[Limit]) -> std::result::Result<(), LimitError> {
+        let twice = |at: &usize| {
+            let resource = limits[*at].resource;
+            limits[..*at].iter().any(|l| l.resource == resource)
+        };
+        if let Some(at) = (0..limits.len()).find(twice) {
+            let error = Error::new(Code::SetUbc, "a resource is named twice");
+            return Err(LimitError {
+                at: Some(at),
+                error,
+            });
         }
-        self.update(id, |v| {
-            v["ubc"][resource.to_string()] = json!([barrier, limit])
-        })
+        self.set_limits(id, limits)
+            .map_err(|error| LimitError { at: None, error })
     }
 
     fn reserve(&self, id: Veid) -> Result<Box<dyn Ve>> {
@@ -227,8 +247,8 @@ impl Ve for FakeVe {
         }
     }
 
-    fn set_ubc(&self, resource: u32, barrier: u64, limit: u64) -> Result<()> {
-        self.kernel.set_ubc(self.id, resource, barrier, limit)
+    fn set_ubc(&self, limits: &[Limit]) -> std::result::Result<(), LimitError> {
+        self.kernel.set_ubc(self.id, limits)
     }
 
     fn set_osrelease(&self, text: &str) -> Result<()> {

@@ -86,13 +86,33 @@ pub struct VeInfo {
     pub reason: Reason,
 }
 
+/// Bounds of one resource; `i64::MAX` is unlimited.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Number of the resource.
+    pub resource: u32,
+    /// Barrier in the resource's unit.
+    pub barrier: u64,
+    /// Limit in the resource's unit.
+    pub limit: u64,
+}
+
+/// Limits were not set, none of them.
+#[derive(Debug)]
+pub struct LimitError {
+    /// Which of them is to blame, if it is one.
+    pub at: Option<usize>,
+    /// What the kernel says.
+    pub error: Error,
+}
+
 /// A descriptor of one VE. Dropping the last one of a VE that was not
 /// released by [`Ve::run`] makes the kernel kill and forget the VE.
 pub trait Ve {
     /// State and numbers of the VE.
     fn info(&self) -> Result<VeInfo>;
-    /// Sets barrier and limit of a resource; `i64::MAX` is unlimited.
-    fn set_ubc(&self, resource: u32, barrier: u64, limit: u64) -> Result<()>;
+    /// Sets limits, each of another resource: all of them or none.
+    fn set_ubc(&self, limits: &[Limit]) -> std::result::Result<(), LimitError>;
     /// Sets the release `uname -r` shows inside.
     fn set_osrelease(&self, text: &str) -> Result<()>;
     /// Sets the node name, once init exists.
@@ -121,9 +141,9 @@ pub trait Kernel {
     fn running(&self, id: Veid) -> Result<Option<VeInfo>>;
     /// All VEs, ascending by id, without the node.
     fn list(&self) -> Result<Vec<VeInfo>>;
-    /// Sets barrier and limit of a resource; `i64::MAX` is unlimited. The
+    /// Sets limits, each of another resource: all of them or none. The
     /// node's own id sets the node's beancounter.
-    fn set_ubc(&self, id: Veid, resource: u32, barrier: u64, limit: u64) -> Result<()>;
+    fn set_ubc(&self, id: Veid, limits: &[Limit]) -> std::result::Result<(), LimitError>;
     /// Takes the id for a VE that is about to start.
     fn reserve(&self, id: Veid) -> Result<Box<dyn Ve>>;
     /// A descriptor of a VE, if the kernel has it.

@@ -8,6 +8,8 @@ use crate::error::ResultExt;
 use crate::error::os_words;
 use crate::id::Veid;
 use crate::kernel::Kernel;
+use crate::kernel::Limit;
+use crate::kernel::LimitError;
 use crate::kernel::Reason;
 use crate::kernel::State;
 use crate::kernel::Ve;
@@ -160,9 +162,11 @@ impl Kernel for RealKernel {
         Ok(list)
     }
 
-    fn set_ubc(&self, id: Veid, resource: u32, barrier: u64, limit: u64) -> Result<()> {
-        let fd = self.device()?;
-        set_ubc(&fd, id, id.get(), resource, barrier, limit)
+    fn set_ubc(&self, id: Veid, limits: &[Limit]) -> std::result::Result<(), LimitError> {
+        let fd = self
+            .device()
+            .map_err(|error| LimitError { at: None, error })?;
+        set_ubc(&fd, id, id.get(), limits)
     }
 
     fn reserve(&self, id: Veid) -> Result<Box<dyn Ve>> {
@@ -302,21 +306,46 @@ fn unescape(field: &str) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(out))
 }
 
-fn set_ubc(fd: &OwnedFd, id: Veid, ub: u32, resource: u32, barrier: u64, limit: u64) -> Result<()> {
-    let size = abi::size32::<abi::Ubc>();
-    let mut arg = abi::Ubc {
-        size,
-        id: ub,
-        resource,
-        pad: 0,
-        barrier,
-        limit,
-    };
-    call(fd, abi::UBC, &mut arg)
-        .map(drop)
-        .or_err(Code::SetUbc, || {
-            format!("cannot set UBC resource {resource} of VE {id} to {barrier}:{limit}")
+fn set_ubc(
+    fd: &OwnedFd,
+    id: Veid,
+    ub: u32,
+    limits: &[Limit],
+) -> std::result::Result<(), LimitError> {
+    if limits.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<abi::Limit> = limits
+        .iter()
+        .map(|l| abi::Limit {
+            resource: l.resource,
+            pad: 0,
+            barrier: l.barrier,
+            limit: l.limit,
         })
+        .collect();
+    let mut arg = abi::Ubcs {
+        size: abi::size32::<abi::Ubcs>(),
+        id: ub,
+        // The list outlives the call.
+        limits: list.as_ptr().addr() as u64,
+        count: u32::try_from(list.len()).unwrap_or(u32::MAX),
+        wrong: abi::UBCS_NONE,
+    };
+    let result = call(fd, abi::UBCS, &mut arg);
+    let at = usize::try_from(arg.wrong)
+        .ok()
+        .filter(|at| *at < list.len());
+    result
+        .map(drop)
+        .or_err(Code::SetUbc, || match at.and_then(|at| list.get(at)) {
+            Some(l) => format!(
+                "cannot set UBC resource {} of VE {id} to {}:{}",
+                l.resource, l.barrier, l.limit
+            ),
+            None => format!("cannot set the limits of VE {id}"),
+        })
+        .map_err(|error| LimitError { at, error })
 }
 
 impl RealVe {
@@ -394,8 +423,8 @@ impl Ve for RealVe {
         })
     }
 
-    fn set_ubc(&self, resource: u32, barrier: u64, limit: u64) -> Result<()> {
-        set_ubc(&self.fd, self.id, 0, resource, barrier, limit)
+    fn set_ubc(&self, limits: &[Limit]) -> std::result::Result<(), LimitError> {
+        set_ubc(&self.fd, self.id, 0, limits)
     }
 
     fn set_osrelease(&self, text: &str) -> Result<()> {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::error::ResultExt;
 use crate::id::Veid;
+use crate::kernel::Limit;
 use crate::lock::Lock;
 use crate::output::Outcome;
 use crate::undo;
@@ -250,16 +251,20 @@ fn node_limits(ctx: &Ctx<'_>) -> Result<()> {
         return Ok(());
     }
     let conf = ctx.config(Veid::NODE)?;
+    let mut limits = Vec::new();
     for param in crate::params::TABLE.iter() {
         let Some(resource) = param.resource else {
             continue;
         };
         if let Some(pair) = conf.pair(param.name)? {
-            ctx.kernel
-                .set_ubc(Veid::NODE, resource, pair.barrier, pair.limit)?;
+            limits.push(Limit {
+                resource,
+                barrier: pair.barrier,
+                limit: pair.limit,
+            });
         }
     }
-    Ok(())
+    ctx.kernel.set_ubc(Veid::NODE, &limits).map_err(|e| e.error)
 }
 
 /// Removes what commands left behind that were cut off by a crash of the

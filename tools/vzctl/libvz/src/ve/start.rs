@@ -6,6 +6,7 @@
 //! lives as long as the descriptor `ve`, and until GO init exits with us.
 
 use crate::cli::args;
+use crate::config;
 use crate::config::VeConfig;
 use crate::ctx::Ctx;
 use crate::dist;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::error::ResultExt;
 use crate::id::Veid;
+use crate::kernel;
 use crate::kernel::Ve;
 use crate::params;
 use crate::undo;
@@ -112,16 +114,7 @@ pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
     stack.push(Undo::Gone(id.get()))?;
     let ve = ctx.kernel.reserve(id)?;
     stack.step("limits")?;
-    for limit in &limits {
-        ve.set_ubc(limit.resource, limit.pair.barrier, limit.pair.limit)
-            .map_err(|e| {
-                let e = e.context(format!("cannot limit {} of VE {id}", limit.param.option));
-                match conf.origin(limit.param.name) {
-                    Some(at) => e.at(at),
-                    None => e,
-                }
-            })?;
-    }
+    set_limits(ve.as_ref(), conf, &limits)?;
     stack.step("osrelease")?;
     if let Some(release) = osrelease(ctx, conf)? {
         ve.set_osrelease(&release)?;
@@ -174,6 +167,30 @@ pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
     stack.commit()?;
     ctx.log.event(id, "started");
     after(ctx, conf, ve.as_ref(), args)
+}
+
+fn set_limits(ve: &dyn Ve, conf: &VeConfig, limits: &[config::Limit]) -> Result<()> {
+    let list: Vec<_> = limits
+        .iter()
+        .map(|l| kernel::Limit {
+            resource: l.resource,
+            barrier: l.pair.barrier,
+            limit: l.pair.limit,
+        })
+        .collect();
+    ve.set_ubc(&list).map_err(|e| {
+        let id = conf.id();
+        let Some(limit) = e.at.and_then(|at| limits.get(at)) else {
+            return e.error.context(format!("cannot limit VE {id}"));
+        };
+        let error = e
+            .error
+            .context(format!("cannot limit {} of VE {id}", limit.param.option));
+        match conf.origin(limit.param.name) {
+            Some(at) => error.at(at),
+            None => error,
+        }
+    })
 }
 
 /// What may be asked before anything is changed.
