@@ -246,6 +246,10 @@ impl Beancounter {
     pub(crate) fn fail(&self, res: Resource) {
         self.counter(res).fail();
         self.glue.failed(res);
+        // No charge does that for what is counted elsewhere.
+        if matches!(res, Resource::PHYSPAGES | Resource::SWAPPAGES) {
+            self.judge(res);
+        }
     }
 
     /// Charges `n` units if `held` stays within a bound of the caller's, who counts the refusal.

@@ -8,8 +8,8 @@
 //! late.
 //!
 //! Charging compares `held` with two marks next to it ([`Counter::set_marks`]) and comes here only
-//! when one was passed. What a memory cgroup counts, and the host, is judged when somebody reads
-//! it.
+//! when one was passed. What a memory cgroup counts is judged when it refuses, and like the host's
+//! when somebody reads it.
 //!
 //! Everything here is lockless and may be called in any context. That several CPUs judge at once
 //! is settled by order: whoever writes marks looks at the level, the bound and `held` once more
