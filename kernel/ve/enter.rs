@@ -4,7 +4,10 @@
 
 use crate::{
     abi,
-    object::Ve,
+    object::{
+        State,
+        Ve, //
+    },
     sys, //
 };
 use kernel::{
@@ -21,7 +24,7 @@ use kernel::{
 ///
 /// # Errors
 ///
-/// `EBUSY` if the VE is not running or locked, `EINVAL` for a caller with threads, `ESRCH` if the
+/// `EBUSY` if the VE is not running, frozen or locked, `EINVAL` for a caller with threads, `ESRCH` if the
 /// VE stops meanwhile, `ENOMEM`.
 pub(crate) fn enter(ve: &Arc<Ve>, args: &abi::Enter) -> Result {
     if args.flags & !bindings::VZCTL_ENTER_SKIPLOCK != 0 {
@@ -30,7 +33,8 @@ pub(crate) fn enter(ve: &Arc<Ve>, args: &abi::Enter) -> Result {
     let skip_lock = args.flags & bindings::VZCTL_ENTER_SKIPLOCK != 0;
     let (init, group, _charged) = {
         let inner = ve.inner.lock();
-        if !inner.state.is_up() || (inner.locked && !skip_lock) {
+        // In a frozen VE the caller would freeze, too, and whoever waits for it wait for ever.
+        if inner.state != State::Running || (inner.locked && !skip_lock) {
             return Err(EBUSY);
         }
         let resources = inner.resources.as_ref().ok_or(EBUSY)?;

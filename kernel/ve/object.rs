@@ -43,7 +43,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// May a host process enter, may limits and names be set?
+    /// Has it processes?
     pub(crate) fn is_up(self) -> bool {
         matches!(self, State::Running | State::Frozen)
     }

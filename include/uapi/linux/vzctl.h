@@ -101,8 +101,8 @@ struct vzctl_set {
  * the host, into all namespaces, the cgroup ve/<id>/enter and the beancounter
  * of the VE, as its root.  The caller keeps its pid; its children have a pid
  * inside.  Fork, exec in the child, and do nothing but wait in the parent.
- * Errors: EBUSY (not running, or locked and no SKIPLOCK), EINVAL (threads,
- * caller is in a VE), ESRCH (the VE stopped meanwhile), ENOMEM (numproc at its
+ * Errors: EBUSY (not running, frozen, or locked and no SKIPLOCK), EINVAL
+ * (threads, caller is in a VE), ESRCH (the VE stopped meanwhile), ENOMEM (numproc at its
  * barrier).  A failed call changes nothing.
  */
 #define VZCTL_ENTER_SKIPLOCK	1U

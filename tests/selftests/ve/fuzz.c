@@ -220,6 +220,23 @@ static void batch(unsigned long seed, int calls)
 	_exit(0);
 }
 
+/* A call that blocks is a failure, too: a batch takes some seconds. */
+static int wait_batch(pid_t pid, long seed)
+{
+	long long until = vz_now_ms() + 180000;
+	int status;
+	pid_t ret;
+
+	do
+		ret = check_ok(waitpid(pid, &status, WNOHANG));
+	while (!ret && vz_poll_step(until));
+	if (!ret) {
+		vz_dump_tasks();
+		vz_fail(__FILE__, __LINE__, "seed %ld hangs", seed);
+	}
+	return status;
+}
+
 static void make_area(void)
 {
 	area = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
@@ -246,7 +263,7 @@ static void as_root(void)
 
 		if (!pid)
 			batch(done / BATCH + 1, BATCH);
-		check_eq(waitpid(pid, &status, 0), pid);
+		status = wait_batch(pid, done / BATCH + 1);
 		/* A signal to itself by KILL is not possible: it is no init. */
 		if (!exited(status, 0))
 			vz_fail(__FILE__, __LINE__, "seed %ld: status %#x",

@@ -333,8 +333,9 @@ static void freeze(void)
 	check_ok(ioctl(ve.fd, VZCTL_THAW));
 	check_soon(moves(&ve), 5000);
 	check_err(ioctl(ve.fd, VZCTL_THAW), EBUSY);
-	/* A frozen VE can be killed. */
+	/* A frozen VE can be killed; nobody gets in to freeze there. */
 	check_ok(ioctl(ve.fd, VZCTL_FREEZE));
+	check_err(ve_enter(&ve, VZCTL_ENTER_SKIPLOCK, my_pid, 0), EBUSY);
 	ve_stop(&ve);
 }
 

@@ -152,6 +152,12 @@ static int new_splats(void)
 	}
 }
 
+void vz_dump_tasks(void)
+{
+	if (write_file("/proc/sysrq-trigger", "t"))
+		vz_note("no stacks: errno %d", errno);
+}
+
 /* Waits for the case; its status, or -1 when its time is up. */
 static int wait_case(pid_t pid, unsigned int timeout)
 {
@@ -194,6 +200,8 @@ static int run_case(const struct vz_case *c)
 	}
 	setpgid(pid, pid);
 	status = wait_case(pid, c->timeout ? c->timeout : 120);
+	if (status == -1)
+		vz_dump_tasks();
 	if (status == -1)
 		vz_note("timed out after %u s", c->timeout ? c->timeout : 120);
 	kill(-pid, SIGKILL);

@@ -39,6 +39,8 @@ void vz_skip(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 void vz_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
+/* The stacks of all tasks, on the console: for something that hangs. */
+void vz_dump_tasks(void);
 /* n divided by $VZ_SCALE (default 10), at least 1. */
 long vz_scaled(long n);
 /* Milliseconds of CLOCK_MONOTONIC. */

@@ -525,7 +525,7 @@ impl Ve for RealVe {
                 let err = Error::new(code, format!("cannot enter VE {}", self.id));
                 match code {
                     Code::Resource => err.why("numproc is at its barrier"),
-                    Code::Locked => err.why("it is locked or not running"),
+                    Code::Locked => err.why("it is locked, frozen or not running"),
                     _ => err.why(os_words(&e)),
                 }
             })
