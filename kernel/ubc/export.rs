@@ -6,7 +6,10 @@
 
 use crate::{
     bean::Beancounter,
-    counter::Severity,
+    counter::{
+        Refused,
+        Severity, //
+    },
     glue,
     resource::Resource,
     show,
@@ -17,7 +20,6 @@ use kernel::{
     bindings,
     error::from_result,
     prelude::*,
-    seq_file::SeqFile,
     str::CStrExt,
     sync::{
         aref::{
@@ -194,13 +196,40 @@ pub(crate) unsafe extern "C" fn ubc_charge_slow(
 ) -> c_int {
     // SAFETY: The caller's promise.
     let ub = unsafe { Beancounter::from_raw(ub) };
+    charge(res, n, |res, n| {
+        ub.charge(res, n, Severity::from_c(severity))
+    })
+}
 
+/// Charges a UB; a refusal is not counted, because the caller tries again.
+///
+/// # Safety
+///
+/// As for [`ubc_charge_slow`].
+#[export]
+pub(crate) unsafe extern "C" fn ubc_try_charge(
+    ub: *mut bindings::ubc,
+    res: bindings::ubc_resource,
+    n: usize,
+    severity: bindings::ubc_severity,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    let ub = unsafe { Beancounter::from_raw(ub) };
+    charge(res, n, |res, n| {
+        ub.try_charge(res, n, Severity::from_c(severity))
+    })
+}
+
+fn charge(
+    res: bindings::ubc_resource,
+    n: usize,
+    how: impl FnOnce(Resource, i64) -> Result<(), Refused>,
+) -> c_int {
     from_result(|| {
         let res = Resource::from_id(res).ok_or(EINVAL)?;
         let n = i64::try_from(n).map_err(|_| ENOMEM)?;
 
-        ub.charge(res, n, Severity::from_c(severity))
-            .map_err(|_| ENOMEM)?;
+        how(res, n).map_err(|_| ENOMEM)?;
         Ok(0)
     })
 }
@@ -316,63 +345,4 @@ pub(crate) unsafe extern "C" fn ubc_resource_name(res: u32) -> *const c_char {
     let name = Resource::from_id(res).map_or(c"", Resource::name);
 
     name.as_char_ptr()
-}
-
-/// Prints the first two lines of a table.
-///
-/// # Safety
-///
-/// `m` must be the seq_file that is being shown.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_show_header(m: *mut bindings::seq_file) {
-    // SAFETY: The caller's promise.
-    show::header(unsafe { SeqFile::from_raw(m) });
-}
-
-/// Prints the lines of one UB.
-///
-/// # Safety
-///
-/// As for [`ubc_show_header`], and `ub` must be valid.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_show(
-    m: *mut bindings::seq_file,
-    ub: *mut bindings::ubc,
-    table: bindings::ubc_table,
-) {
-    let layout = match table {
-        bindings::ubc_table_UBC_TABLE_ALL => show::Layout::Classic,
-        bindings::ubc_table_UBC_TABLE_BC => show::Layout::Full,
-        _ => show::Layout::Bare,
-    };
-
-    // SAFETY: The caller's promises.
-    let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
-    show::table(m, ub, layout);
-}
-
-/// Brings the pressure of what is counted elsewhere up to date.
-///
-/// # Safety
-///
-/// `ub` must be valid; may sleep.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_look(ub: *mut bindings::ubc) {
-    // SAFETY: The caller's promise.
-    unsafe { Beancounter::from_raw(ub) }.look();
-}
-
-/// Prints the events of one UB: name, failcnt and pressure.
-///
-/// # Safety
-///
-/// As for [`ubc_show`].
-#[export]
-pub(crate) unsafe extern "C" fn ubc_show_events(
-    m: *mut bindings::seq_file,
-    ub: *mut bindings::ubc,
-) {
-    // SAFETY: The caller's promises.
-    let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
-    show::events(m, ub);
 }

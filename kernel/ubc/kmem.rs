@@ -20,7 +20,6 @@ use crate::{
 };
 use kernel::{
     bindings,
-    error::from_result,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -67,31 +66,6 @@ pub(crate) fn transfer(ub: &Beancounter) {
             ub.uncharge(res, rest);
         }
     }
-}
-
-/// Charges a UB; a refusal is not counted, because the caller tries again.
-///
-/// # Safety
-///
-/// `ub` must be valid and kept so by something else than this charge.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_try_charge(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    n: usize,
-    severity: bindings::ubc_severity,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    let ub = unsafe { Beancounter::from_raw(ub) };
-
-    from_result(|| {
-        let res = Resource::from_id(res).ok_or(EINVAL)?;
-        let n = i64::try_from(n).map_err(|_| ENOMEM)?;
-
-        ub.try_charge(res, n, Severity::from_c(severity))
-            .map_err(|_| ENOMEM)?;
-        Ok(0)
-    })
 }
 
 /// Counts a request that was refused after all.

@@ -35,13 +35,8 @@ pub(crate) unsafe extern "C" fn ubc_vm_reserve_slow(
     pages: usize,
     severity: bindings::ubc_severity,
 ) -> c_int {
-    from_result(|| {
-        // SAFETY: The caller's promise.
-        unsafe { Space::new(mm) }
-            .reserve(Class::Private, pages, Severity::from_c(severity))
-            .map_err(|_| ENOMEM)?;
-        Ok(0)
-    })
+    // SAFETY: The caller's promise.
+    reserve(unsafe { Space::new(mm) }, Class::Private, pages, severity)
 }
 
 /// Charges address space before it is locked.
@@ -55,13 +50,20 @@ pub(crate) unsafe extern "C" fn ubc_locked_reserve_slow(
     pages: usize,
     severity: bindings::ubc_severity,
 ) -> c_int {
-    from_result(|| {
-        // SAFETY: The caller's promise.
-        unsafe { Space::new(mm) }
-            .reserve(Class::Locked, pages, Severity::from_c(severity))
-            .map_err(|_| ENOMEM)?;
-        Ok(0)
-    })
+    // SAFETY: The caller's promise.
+    reserve(unsafe { Space::new(mm) }, Class::Locked, pages, severity)
+}
+
+fn reserve(
+    mut space: Space<'_>,
+    class: Class,
+    pages: usize,
+    severity: bindings::ubc_severity,
+) -> c_int {
+    match space.reserve(class, pages, Severity::from_c(severity)) {
+        Ok(()) => 0,
+        Err(_) => ENOMEM.to_errno(),
+    }
 }
 
 /// Brings the charges of an address space in line with its size.

@@ -32,6 +32,7 @@ mod oom;
 mod pressure;
 mod resource;
 mod show;
+mod show_export;
 mod sockbuf;
 mod sockbuf_export;
 mod stock;
