@@ -127,6 +127,74 @@ static inline bool ubc_enabled(void)
 	return static_branch_unlikely(&ubc_key.key);
 }
 
+/*
+ * Per-CPU stock: units that a UB holds and nobody uses.  A slot belongs to
+ * whatever CPU comes by, so each change is one compare-and-exchange, and a
+ * charge that meets a bound empties all of them first (bean.rs).  Preemption is
+ * off because ubc_destroy() waits for a grace period when it has forbidden
+ * stock.
+ */
+enum ubc_stocked {
+	UBC_STOCK_NUMFILE,
+	UBC_STOCK_PRIVVMPAGES,
+	UBC_STOCK_DCACHESIZE,
+	UBC_STOCKS,
+};
+
+/* Units fetched at a time; a slot holds at most twice as many. */
+enum ubc_batch {
+	UBC_BATCH_NUMFILE = 8,
+	UBC_BATCH_PRIVVMPAGES = 256,
+	UBC_BATCH_DCACHESIZE = 16384,
+};
+
+struct ubc_stock {
+	int slot[UBC_STOCKS];
+};
+
+/* The head of a UB; the rest is Rust's (bean.rs). */
+struct ubc {
+	struct ubc_stock __percpu *stock;
+	unsigned int stocking[UBC_STOCKS];	/* may this stock grow now? */
+};
+
+static __always_inline bool ubc_stock_change(struct ubc *ub, enum ubc_stocked i,
+					     int change, unsigned int max)
+{
+	int *slot, old, new;
+	bool done;
+
+	preempt_disable();
+	slot = &this_cpu_ptr(ub->stock)->slot[i];
+	old = READ_ONCE(*slot);
+	new = old + change;
+	done = (change < 0 || READ_ONCE(ub->stocking[i])) &&
+	       (unsigned int)new <= max && try_cmpxchg(slot, &old, new);
+	preempt_enable();
+	return done;
+}
+
+/* Takes (n < 0) or keeps units, if @res has stock and the slot is up to it. */
+static __always_inline bool ubc_stock(struct ubc *ub, enum ubc_resource res,
+				      long n)
+{
+	if (!__builtin_constant_p(res))
+		return false;
+	switch (res) {
+#define UBC_STOCK_CASE(name)						\
+	case UBC_##name:						\
+		return n >= -UBC_BATCH_##name && n <= UBC_BATCH_##name &&	\
+			ubc_stock_change(ub, UBC_STOCK_##name, n,	\
+					 2 * UBC_BATCH_##name);
+	UBC_STOCK_CASE(NUMFILE)
+	UBC_STOCK_CASE(PRIVVMPAGES)
+	UBC_STOCK_CASE(DCACHESIZE)
+#undef UBC_STOCK_CASE
+	default:
+		return false;
+	}
+}
+
 /* The UB that pays for what this context creates; interrupts act for the host. */
 static inline struct ubc *ubc_current(void)
 {
@@ -142,19 +210,20 @@ static inline int ubc_charge(struct ubc *ub, enum ubc_resource res,
 	return 0;
 }
 
-static inline void ubc_uncharge(struct ubc *ub, enum ubc_resource res,
-				unsigned long n)
+static __always_inline void ubc_uncharge(struct ubc *ub, enum ubc_resource res,
+					 unsigned long n)
 {
-	if (ubc_enabled() && ub)
+	if (ubc_enabled() && ub && !ubc_stock(ub, res, n))
 		ubc_uncharge_slow(ub, res, n);
 }
 
 /* Charge one unit to whoever acts: its UB, NULL (host) or ERR_PTR(-ENOMEM). */
-static inline struct ubc *ubc_charge_current(enum ubc_resource res)
+static __always_inline struct ubc *ubc_charge_current(enum ubc_resource res)
 {
 	struct ubc *ub = ubc_current();
 
-	if (ub && ubc_charge_slow(ub, res, 1, UBC_HARD))
+	if (ub && !ubc_stock(ub, res, -1) &&
+	    ubc_charge_slow(ub, res, 1, UBC_HARD))
 		return ERR_PTR(-ENOMEM);
 	return ub;
 }
@@ -233,6 +302,10 @@ static inline int ubc_vm_reserve(struct mm_struct *mm, bool counted, long pages,
 {
 	if (!ubc_enabled() || !mm->ub || !counted || pages <= 0)
 		return 0;
+	if (ubc_stock(mm->ub, UBC_PRIVVMPAGES, -pages)) {
+		mm->ub_priv += pages;
+		return 0;
+	}
 	/* A failing execve() kills, past its point of no return. */
 	if (current->in_execve && sev == UBC_HARD)
 		sev = UBC_SOFT;
@@ -256,7 +329,16 @@ static inline int ubc_locked_reserve(struct mm_struct *mm, bool locked,
  */
 static inline void ubc_vm_sync(struct mm_struct *mm)
 {
-	if (ubc_enabled() && mm->ub)
+	long surplus;
+
+	if (!ubc_enabled() || !mm->ub)
+		return;
+	surplus = mm->ub_priv - mm->data_vm - mm->stack_vm;
+	if (surplus > 0 && ubc_stock(mm->ub, UBC_PRIVVMPAGES, surplus)) {
+		mm->ub_priv -= surplus;
+		surplus = 0;
+	}
+	if (surplus || mm->ub_locked != mm->locked_vm)
 		ubc_vm_sync_slow(mm);
 }
 
@@ -661,14 +743,6 @@ static inline void ubc_oom_killed(struct mm_struct *mm)
 }
 
 /* Private to kernel/ubc: what Rust and shim.c use of each other. */
-
-/* Resources with per-CPU stock. */
-enum ubc_stocked {
-	UBC_STOCK_NUMFILE,
-	UBC_STOCK_PRIVVMPAGES,
-	UBC_STOCK_DCACHESIZE,
-	UBC_STOCKS,
-};
 
 enum ubc_table {
 	UBC_TABLE_ALL,		/* the 24 lines of /proc/user_beancounters */

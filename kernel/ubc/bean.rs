@@ -48,12 +48,15 @@ use kernel::{
             Read, //
         },
         rcu, //
-    }, //
+    },
+    types::Opaque, //
 };
 
-/// One user beancounter (UB).
+/// One user beancounter (UB). C code knows it as `struct ubc`, which is its head.
 #[repr(C)]
 pub(crate) struct Beancounter {
+    /// What C code uses on its fast paths; must be the first field.
+    head: Opaque<bindings::ubc>,
     counters: [Counter; resource::COUNT],
     /// The owner, open files, address spaces, and one for each resource that is not zero.
     refs: Atomic<i64>,
@@ -103,6 +106,7 @@ impl Beancounter {
         let glue = Glue::new()?;
         let ub = KBox::init(
             try_init!(Self {
+                head: Opaque::new(bindings::ubc::default()),
                 counters <- pin_init::init_array_from_fn(|index| {
                     let (barrier, limit) = Resource::from_index(index).initial_bounds();
                     Counter::new(barrier, limit)
@@ -121,6 +125,7 @@ impl Beancounter {
             GFP_KERNEL,
         )?;
         ub.glue.set_owner(&ub);
+        ub.stocks().for_each(|stock| stock.update());
         Ok(ub)
     }
 
@@ -157,7 +162,19 @@ impl Beancounter {
     ///
     /// Returns whether this is the first call. Others stop using stock only after a grace period.
     pub(crate) fn set_dying(&self) -> bool {
-        !self.dying.xchg(true, Full)
+        let first = !self.dying.xchg(true, Full);
+
+        self.stocks().for_each(|stock| stock.forbid());
+        first
+    }
+
+    /// Whether the fast paths may add to this stock, see `ubc_stock_change()`.
+    pub(crate) fn stocking(&self, index: u32) -> &Atomic<u32> {
+        let head = self.head.get();
+
+        // SAFETY: `head` is valid as long as `self`; the field is read and written atomically
+        // only.
+        unsafe { Atomic::from_ptr(&raw mut (*head).stocking[index as usize]) }
     }
 
     pub(crate) fn glue(&self) -> &Glue {
@@ -232,7 +249,7 @@ impl Beancounter {
 
         match Stock::of(self, res) {
             None => self.enter(res, counter.try_charge(n, counter.bound(severity))),
-            Some(stock) => self.charge_stocked(res, &stock, n, severity),
+            Some(stock) => self.charge_stocked(&stock, n, severity),
         }
     }
 
@@ -297,26 +314,25 @@ impl Beancounter {
 
     /// Returns all per-CPU stock to the counters.
     pub(crate) fn drain(&self) {
-        for res in [
-            Resource::NUMFILE,
-            Resource::PRIVVMPAGES,
-            Resource::DCACHESIZE,
-        ] {
-            if let Some(stock) = Stock::of(self, res) {
-                self.steal(res, &stock);
-            }
+        for stock in self.stocks() {
+            self.steal(&stock);
         }
     }
 
+    /// All resources that may have stock.
+    pub(crate) fn stocks(&self) -> impl Iterator<Item = Stock<'_>> {
+        [
+            Resource::NUMFILE,
+            Resource::PRIVVMPAGES,
+            Resource::DCACHESIZE,
+        ]
+        .into_iter()
+        .filter_map(|res| Stock::of(self, res))
+    }
+
     /// A refusal stands only if no unit was in transit while `held` and the slots were looked at.
-    fn charge_stocked(
-        &self,
-        res: Resource,
-        stock: &Stock<'_>,
-        n: i64,
-        severity: Severity,
-    ) -> Result<(), Refused> {
-        let counter = stock.counter();
+    fn charge_stocked(&self, stock: &Stock<'_>, n: i64, severity: Severity) -> Result<(), Refused> {
+        let (res, counter) = (stock.resource(), stock.counter());
 
         if stock.take(n, &rcu::read_lock()) {
             return Ok(());
@@ -331,7 +347,7 @@ impl Beancounter {
             if tried.is_ok() {
                 return self.enter(res, tried);
             }
-            if self.steal(res, stock) {
+            if self.steal(stock) {
                 continue;
             }
             // Orders the slots read by `steal` before the second snapshot.
@@ -344,7 +360,7 @@ impl Beancounter {
     }
 
     /// Moves the stock of all CPUs back; whether there was any.
-    fn steal(&self, res: Resource, stock: &Stock<'_>) -> bool {
+    fn steal(&self, stock: &Stock<'_>) -> bool {
         if stock.total() == 0 {
             return false;
         }
@@ -358,7 +374,7 @@ impl Beancounter {
         counter.end_move();
         self.leave(edge);
         if counter.is_below() {
-            self.judge(res);
+            self.judge(stock.resource());
         }
         true
     }

@@ -127,7 +127,7 @@ int ubc_objcg_try(struct obj_cgroup *objcg, enum ubc_resource res,
 	return ret;
 }
 
-static void ubc_objcg_return(struct obj_cgroup *objcg, enum ubc_resource res,
+static __always_inline void ubc_objcg_return(struct obj_cgroup *objcg, enum ubc_resource res,
 			     unsigned long n)
 {
 	struct ubc *ub;
@@ -135,8 +135,21 @@ static void ubc_objcg_return(struct obj_cgroup *objcg, enum ubc_resource res,
 	rcu_read_lock();
 	ub = READ_ONCE(objcg->ub);
 	if (ub)
-		ubc_uncharge_slow(ub, res, n);
+		ubc_uncharge(ub, res, n);
 	rcu_read_unlock();
+}
+
+/* Most dentries and inodes are paid from stock, which needs no more thought. */
+static bool ubc_dcache_from_stock(struct obj_cgroup *objcg, size_t n)
+{
+	struct ubc *ub;
+	bool done;
+
+	rcu_read_lock();
+	ub = READ_ONCE(objcg->ub);
+	done = !ub || ubc_stock(ub, UBC_DCACHESIZE, -(long)n);
+	rcu_read_unlock();
+	return done;
 }
 
 static int ubc_objcg_refuse(struct obj_cgroup *objcg, enum ubc_resource res,
@@ -194,7 +207,7 @@ int ubc_dcache_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t n)
 {
 	enum ubc_severity sev;
 
-	if (!READ_ONCE(objcg->ub))
+	if (ubc_dcache_from_stock(objcg, n))
 		return 0;
 	/* A refused request waits for stock in transit, see bean.rs. */
 	sev = in_task() ? ubc_kmem_severity(gfp) : UBC_FORCE;

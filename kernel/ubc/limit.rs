@@ -80,6 +80,7 @@ fn set(ub: &Beancounter, asked: &[bindings::ubc_limit]) -> Result<(), Wrong> {
         }
     }
     // Stock that was far below an old barrier may be above a new one.
+    ub.stocks().for_each(|stock| stock.update());
     ub.drain();
     for one in asked.iter().filter_map(Checked::new) {
         ub.rejudge(one.res);

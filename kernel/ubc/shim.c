@@ -41,10 +41,6 @@ void ubc_key_dec(void)
 	static_branch_slow_dec_deferred(&ubc_key);
 }
 
-struct ubc_stock {
-	int slot[UBC_STOCKS];
-};
-
 static void ubc_release_work(struct work_struct *work)
 {
 	struct ubc_glue *g = container_of(to_rcu_work(work), struct ubc_glue,
@@ -86,6 +82,7 @@ struct ubc_glue *ubc_glue_alloc(void)
 void ubc_glue_own(struct ubc_glue *g, struct ubc *ub)
 {
 	g->ub = ub;
+	ub->stock = g->stock;
 }
 
 void ubc_glue_free(struct ubc_glue *g)

@@ -27,6 +27,7 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        barrier::smp_mb,
         rcu, //
     }, //
 };
@@ -34,6 +35,7 @@ use kernel::{
 /// The stock of one resource of one UB.
 pub(crate) struct Stock<'a> {
     ub: &'a Beancounter,
+    res: Resource,
     counter: &'a Counter,
     glue: &'a Glue,
     /// Index of the slots.
@@ -46,19 +48,33 @@ impl<'a> Stock<'a> {
     /// The stock of a resource that may have some.
     pub(crate) fn of(ub: &'a Beancounter, res: Resource) -> Option<Self> {
         let (index, batch) = match res {
-            Resource::NUMFILE => (bindings::ubc_stocked_UBC_STOCK_NUMFILE, 8),
-            Resource::PRIVVMPAGES => (bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES, 256),
-            Resource::DCACHESIZE => (bindings::ubc_stocked_UBC_STOCK_DCACHESIZE, 16384),
+            Resource::NUMFILE => (
+                bindings::ubc_stocked_UBC_STOCK_NUMFILE,
+                bindings::ubc_batch_UBC_BATCH_NUMFILE,
+            ),
+            Resource::PRIVVMPAGES => (
+                bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES,
+                bindings::ubc_batch_UBC_BATCH_PRIVVMPAGES,
+            ),
+            Resource::DCACHESIZE => (
+                bindings::ubc_stocked_UBC_STOCK_DCACHESIZE,
+                bindings::ubc_batch_UBC_BATCH_DCACHESIZE,
+            ),
             _ => return None,
         };
 
         Some(Self {
             ub,
+            res,
             counter: ub.counter(res),
             glue: ub.glue(),
             index,
-            batch,
+            batch: batch.cast_signed(),
         })
+    }
+
+    pub(crate) fn resource(&self) -> Resource {
+        self.res
     }
 
     pub(crate) fn counter(&self) -> &'a Counter {
@@ -103,9 +119,6 @@ impl<'a> Stock<'a> {
             return false;
         };
 
-        if self.counter.held() > self.counter.barrier() - self.margin() {
-            return false;
-        }
         change(self.glue.local_slot(self.index), |old| {
             old.checked_add(n).filter(|&new| new <= 2 * self.batch)
         })
@@ -125,11 +138,36 @@ impl<'a> Stock<'a> {
         cpus().map(|cpu| self.glue.slot(cpu, self.index))
     }
 
+    /// Lets stock grow while the barrier is far above what all CPUs could hold.
+    ///
+    /// To be called when the barrier has changed. A stale answer costs time only: a charge that
+    /// meets a bound takes all stock back.
+    pub(crate) fn update(&self) {
+        // `set_dying` is followed by `forbid` and a grace period, which waits for this.
+        let _guard = rcu::read_lock();
+        let far = self.counter.barrier() >= 64 * i64::from(self.batch) * self.ub.cpus();
+
+        if !self.ub.is_dying() {
+            self.stocking().store(u32::from(far), Relaxed);
+            smp_mb(Full);
+            if self.ub.is_dying() {
+                self.forbid();
+            }
+        }
+    }
+
+    /// No stock from now on.
+    pub(crate) fn forbid(&self) {
+        self.stocking().store(0, Relaxed);
+    }
+
+    fn stocking(&self) -> &Atomic<u32> {
+        self.ub.stocking(self.index)
+    }
+
     /// `n` if stock is in use now and that many units fit in.
     fn small(&self, n: i64) -> Option<i32> {
-        let per_cpu = 64 * i64::from(self.batch);
-
-        if self.ub.is_dying() || self.counter.barrier() < per_cpu * self.ub.cpus() {
+        if self.stocking().load(Relaxed) == 0 {
             return None;
         }
         i32::try_from(n).ok().filter(|&n| n <= self.batch)
