@@ -817,6 +817,7 @@ void ubc_show_header(struct seq_file *m);
 void ubc_show(struct seq_file *m, struct ubc *ub, enum ubc_table table);
 void ubc_look(struct ubc *ub);
 void ubc_show_events(struct seq_file *m, struct ubc *ub);
+void ubc_show_precharge(struct seq_file *m, struct ubc *ub);
 
 #else /* !CONFIG_UBC */
 

@@ -173,7 +173,8 @@ static int ubc_proc_dir(struct ubc_glue *g, const char *name)
 	if (!dir)
 		return -ENOMEM;
 	if (!proc_create_data("resources", 0400, dir, &ubc_one_ops, g) ||
-	    !proc_create_data("events", 0400, dir, &ubc_events_ops, g)) {
+	    !proc_create_data("events", 0400, dir, &ubc_events_ops, g) ||
+	    !ubc_proc_aux(g, dir)) {
 		proc_remove(dir);
 		return -ENOMEM;
 	}

@@ -67,6 +67,9 @@ struct ubc_glue {
 /* proc.c */
 int ubc_may_open(void);
 
+/* proc_aux.c */
+bool ubc_proc_aux(struct ubc_glue *g, struct proc_dir_entry *dir);
+
 /* event.c */
 void ubc_event_irq(struct irq_work *work);
 void ubc_event_end(struct ubc_glue *g);

@@ -12,6 +12,7 @@ use crate::{
         Resource,
         CLASSIC, //
     },
+    stock::Stock,
     table, //
 };
 use kernel::{
@@ -97,6 +98,30 @@ pub(crate) fn events(m: &SeqFile, ub: &Beancounter) {
             res.name().to_str().unwrap_or(""),
             row.failcnt,
             ub.pressure(res)
+        );
+    }
+}
+
+/// What is held by each resource that may have per-CPU stock, and how much of it is stock.
+pub(crate) fn precharge(m: &SeqFile, ub: &Beancounter) {
+    seq_print!(
+        m,
+        "{:<12} {:>16} {:>10} {:>10}\n",
+        "resource",
+        "real_held",
+        "precharge",
+        "max_precharge"
+    );
+    for res in Resource::all().filter(|res| !res.is_dummy()) {
+        let (stock, most) = Stock::of(ub, res).map_or((0, 0), |s| (s.total(), s.most()));
+
+        seq_print!(
+            m,
+            "{:<12} {:>16} {:>10} {:>10}\n",
+            res.name().to_str().unwrap_or(""),
+            usage(ub, res).saturating_add(stock),
+            stock,
+            most
         );
     }
 }

@@ -70,3 +70,18 @@ pub(crate) unsafe extern "C" fn ubc_show_events(
     let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
     show::events(m, ub);
 }
+
+/// Prints what each resource holds in per-CPU stock.
+///
+/// # Safety
+///
+/// As for [`ubc_show`].
+#[export]
+pub(crate) unsafe extern "C" fn ubc_show_precharge(
+    m: *mut bindings::seq_file,
+    ub: *mut bindings::ubc,
+) {
+    // SAFETY: The caller's promises.
+    let (m, ub) = unsafe { (SeqFile::from_raw(m), Beancounter::from_raw(ub)) };
+    show::precharge(m, ub);
+}

@@ -124,6 +124,11 @@ impl<'a> Stock<'a> {
         })
     }
 
+    /// The most that all CPUs together may have.
+    pub(crate) fn most(&self) -> i64 {
+        self.margin()
+    }
+
     /// The sum over all CPUs.
     pub(crate) fn total(&self) -> i64 {
         self.slots().map(|slot| i64::from(slot.load(Relaxed))).sum()
