@@ -459,12 +459,21 @@ static int ve_version_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+/* That it is there tells tools that physpages and swappages have limits. */
+static int ve_vswap_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "Version: 1.0\n");
+	return 0;
+}
+
 int ve_proc_init(void)
 {
 	struct proc_dir_entry *dir = proc_mkdir("vz", NULL);
 
 	if (!dir || !proc_create_single("version", 0444, dir, ve_version_show) ||
 	    !proc_create_single("veinfo", 0400, dir, ve_veinfo_show) ||
+	    !proc_create_single("vswap", 0400, dir, ve_vswap_show) ||
+	    !proc_mkdir("beancounter", dir) ||
 	    !proc_create("ubc_events", 0400, dir, &ubc_own_events_ops)) {
 		proc_remove(dir);
 		return -ENOMEM;

@@ -66,7 +66,7 @@ static void status(void)
 static long files_inside(long unused)
 {
 	static const char *const absent[] = { "bc", "vz/version", "vz/ct",
-		"vz/veip", "vz/devperms" };
+		"vz/veip", "vz/devperms", "vz/vswap", "vz/beancounter" };
 	static const char *const unreadable[] = { "kcore", "kallsyms", "keys",
 		"kpagecount", "kpageflags", "vmallocinfo", "slabinfo",
 		"pagetypeinfo", "timer_list", "iomem" };
@@ -96,6 +96,7 @@ static long files_inside(long unused)
 static void files(void)
 {
 	struct stat st;
+	char text[64];
 	struct ve ve;
 
 	ve_start(&ve, ID, NULL);
@@ -104,6 +105,9 @@ static void files(void)
 	check(S_ISDIR(st.st_mode));
 	check_eq(st.st_mode & 0777, 0500);
 	check_ok(stat("/proc/vz/version", &st));
+	check_ok(stat("/proc/vz/beancounter", &st));
+	check_eq(read_file("/proc/vz/vswap", text, sizeof(text)), 13);
+	check(!strcmp(text, "Version: 1.0\n"));
 	ve_stop(&ve);
 }
 
