@@ -217,7 +217,7 @@ static void own_events(void)
 	ve_spawn(&ve, own_poll, 0);
 	check_soon(ve.shared[0] == 1, 10000);
 	/* Not its own. */
-	check_ok(vz_ubc(other.fd, 0, UB_NUMFILE, 1, 1));
+	check_ok(vz_ubc(other.fd, 0, UB_NUMFILE, 0, 0));
 	check_err(ve_call(&other, open_null, 0), ENFILE);
 	usleep(200000);
 	check_eq(ve.shared[3], 0);

@@ -132,7 +132,7 @@ static void errors(void)
 	int status;
 
 	check(page != MAP_FAILED);
-	check_ok(munmap(page + 4096, 4096));
+	check_ok(mprotect(page + 4096, 4096, PROT_NONE));
 	ve_start(&ve, ID, NULL);
 	three(1000, 2000);
 	check_ok(set(ve.fd, 0, some, 3));
