@@ -153,17 +153,13 @@ fn handshake(id: Veid, channel: &OwnedFd, helper: Pid) -> Result<Session> {
             None => return Err(Error::new(Code::System, what()).why("the VE stopped")),
         };
         let number = rest.first_chunk().map_or(0, |b| i32::from_ne_bytes(*b));
+        let handed = control.drain().find_map(|msg| match msg {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
         match kind {
-            GUEST => {
-                session.guest = Some(pidfd(Pid::from_raw(number)).or_err(Code::System, what)?);
-            }
-            TERMINAL => {
-                for msg in control.drain() {
-                    if let RecvAncillaryMessage::ScmRights(mut fds) = msg {
-                        session.terminal = fds.next();
-                    }
-                }
-            }
+            GUEST => session.guest = handed,
+            TERMINAL => session.terminal = handed,
             EXEC_FAILED => {
                 let e = std::io::Error::from_raw_os_error(number);
                 let code = match number {
@@ -233,6 +229,21 @@ fn tell(channel: &OwnedFd, kind: u8, text: &[u8]) {
     let _ = rustix::net::send(channel, &all, SendFlags::NOSIGNAL);
 }
 
+/// Tells something that is a descriptor.
+fn hand(channel: &OwnedFd, kind: u8, fd: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let fds = [fd];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&fds));
+    rustix::net::sendmsg(
+        channel,
+        &[IoSlice::new(&[kind])],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )
+    .map(drop)
+}
+
 fn close_from(first: u32, but: &OwnedFd) {
     let keep = but.as_raw_fd().unsigned_abs();
     // SAFETY: the descriptors belong to the parent's copies of objects that
@@ -276,7 +287,13 @@ fn helper(ve: &dyn Ve, job: &Job, stdio: Stdio, channel: &OwnedFd, skip_lock: bo
     match unsafe { nix::unistd::fork() } {
         Ok(ForkResult::Child) => guest(job, &fds, terminal, channel),
         Ok(ForkResult::Parent { child }) => {
-            tell(channel, GUEST, &child.as_raw().to_ne_bytes());
+            // A quick guest has ended by now; only here it still has its pid.
+            if let Err(e) = pidfd(child).and_then(|fd| hand(channel, GUEST, fd.as_fd())) {
+                let _ = nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL);
+                let mut text = vec![Code::Resource.number()];
+                text.extend(format!("cannot watch the process in the VE: {e}").bytes());
+                tell(channel, ENTER_FAILED, &text);
+            }
             // Ends of pipes here would keep the command waiting.
             // SAFETY: nothing in this process uses a descriptor any more.
             unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) };
@@ -316,16 +333,7 @@ fn open_terminal(channel: &OwnedFd) -> std::io::Result<[OwnedFd; 3]> {
         | rustix::pty::OpenptFlags::NOCTTY
         | rustix::pty::OpenptFlags::CLOEXEC;
     let slave = rustix::pty::ioctl_tiocgptpeer(&master, peer)?;
-    let fds = [master.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&fds));
-    rustix::net::sendmsg(
-        channel,
-        &[IoSlice::new(&[TERMINAL])],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
+    hand(channel, TERMINAL, master.as_fd())?;
     Ok([slave.try_clone()?, slave.try_clone()?, slave])
 }
 
