@@ -195,6 +195,14 @@ fn a_refusal_of_the_kernel_leaves_the_configuration_alone() {
         "{err}"
     );
     assert_eq!(node.conf_text(101), before);
+    let err = node
+        .run("vzctl set 101 --numproc 5 --numfile 99 --save")
+        .fails(1);
+    assert!(
+        err.starts_with("vzctl: cannot set the limits of VE 101: "),
+        "{err}"
+    );
+    assert_eq!(node.conf_text(101), before);
     let ran = node.run("vzctl set 101 --numproc 5 --save --force");
     assert!(ran.err.contains("saved because of --force"), "{ran:?}");
     assert_eq!(

@@ -200,7 +200,9 @@ fn limits(ctx: &Ctx<'_>, id: Veid, pairs: &[(&'static params::Param, Pair)]) -> 
         .collect();
     ctx.kernel.set_ubc(id, &list).map_err(|e| {
         let label = ctx.label(id);
-        let what = match e.at.and_then(|at| named.get(at)) {
+        // The only one is to blame for everything.
+        let at = e.at.or((named.len() == 1).then_some(0));
+        let what = match at.and_then(|at| named.get(at)) {
             Some((param, pair)) => {
                 format!(
                     "cannot set {} of {label} to {}",
