@@ -178,21 +178,29 @@ static __always_inline bool ubc_stock_change(struct ubc *ub, enum ubc_stocked i,
 static __always_inline bool ubc_stock(struct ubc *ub, enum ubc_resource res,
 				      long n)
 {
+	enum ubc_stocked i;
+	int batch;
+
 	if (!__builtin_constant_p(res))
 		return false;
 	switch (res) {
-#define UBC_STOCK_CASE(name)						\
-	case UBC_##name:						\
-		return n >= -UBC_BATCH_##name && n <= UBC_BATCH_##name &&	\
-			ubc_stock_change(ub, UBC_STOCK_##name, n,	\
-					 2 * UBC_BATCH_##name);
-	UBC_STOCK_CASE(NUMFILE)
-	UBC_STOCK_CASE(PRIVVMPAGES)
-	UBC_STOCK_CASE(DCACHESIZE)
-#undef UBC_STOCK_CASE
+	case UBC_NUMFILE:
+		i = UBC_STOCK_NUMFILE;
+		batch = UBC_BATCH_NUMFILE;
+		break;
+	case UBC_PRIVVMPAGES:
+		i = UBC_STOCK_PRIVVMPAGES;
+		batch = UBC_BATCH_PRIVVMPAGES;
+		break;
+	case UBC_DCACHESIZE:
+		i = UBC_STOCK_DCACHESIZE;
+		batch = UBC_BATCH_DCACHESIZE;
+		break;
 	default:
 		return false;
 	}
+	return n >= -batch && n <= batch &&
+	       ubc_stock_change(ub, i, n, 2 * batch);
 }
 
 /* The UB that pays for what this context creates; interrupts act for the host. */

@@ -127,8 +127,9 @@ int ubc_objcg_try(struct obj_cgroup *objcg, enum ubc_resource res,
 	return ret;
 }
 
-static __always_inline void ubc_objcg_return(struct obj_cgroup *objcg, enum ubc_resource res,
-			     unsigned long n)
+static __always_inline void ubc_objcg_return(struct obj_cgroup *objcg,
+					     enum ubc_resource res,
+					     unsigned long n)
 {
 	struct ubc *ub;
 
