@@ -3,6 +3,7 @@
 //! refuses, it has changed nothing, and the configuration is untouched.
 
 mod plan;
+mod sample;
 
 use crate::cli::args;
 use crate::cli::args::SetMode;
@@ -64,7 +65,7 @@ pub fn set(ctx: &Ctx<'_>, id: Veid, args: &args::Set) -> Result<Outcome> {
     if args.save {
         save(ctx, id, &old, &plan)?;
     }
-    let names = plan.names.join(", ");
+    let names = plan.log_names();
     ctx.log.event(
         id,
         &format!("set {names}{}", if args.save { ", saved" } else { "" }),
@@ -110,12 +111,15 @@ fn outcome(ctx: &Ctx<'_>, id: Veid, plan: &Plan, saved: bool) -> Outcome {
     let label = ctx.label(id);
     let tail = if saved { " and saved" } else { "" };
     let verb = if plan.names.len() == 1 { "was" } else { "were" };
-    Outcome::done(format!(
-        "{} of {label} {verb} set{tail}",
-        plan.names.join(", ")
-    ))
-    .with("saved", saved)
-    .with("changes", plan.changes_json())
+    let names = plan.names.join(", ");
+    let text = match &plan.sample {
+        Some(sample) if names.is_empty() => format!("sample {sample} was applied to {label}{tail}"),
+        Some(sample) => format!("sample {sample} was applied to {label}, {names} {verb} set{tail}"),
+        None => format!("{names} of {label} {verb} set{tail}"),
+    };
+    Outcome::done(text)
+        .with("saved", saved)
+        .with("changes", plan.changes_json())
 }
 
 /// The configuration; the node works without one.

@@ -119,6 +119,8 @@ pub struct Set {
     pub mode: Option<SetMode>,
     /// `--reset_ub`: apply all beancounters of the configuration.
     pub reset_ub: bool,
+    /// `--applyconfig SAMPLE`.
+    pub sample: Option<String>,
     /// Parameters, checked, in the order given.
     pub settings: Vec<Setting>,
     /// `--userpasswd`, in the order given.

@@ -21,7 +21,7 @@ _vz_live() {
         --ostemplate)
             COMPREPLY=($(compgen -W "$(vzpkg list --available 2>/dev/null |
                 awk '{ print $1 }')" -- "$cur")); return ;;
-        --config)
+        --config|--applyconfig)
             COMPREPLY=($(compgen -W "$(cd /etc/vz/conf 2>/dev/null && printf '%s\n' ve-*.conf-sample |
                 sed -n 's/^ve-\(.*\)\.conf-sample$/\1/p')" -- "$cur")); return ;;
     esac

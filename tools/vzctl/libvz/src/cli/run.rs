@@ -323,10 +323,14 @@ fn set_args(m: &ArgMatches) -> Result<args::Set> {
                 _ => SetMode::Ignore,
             }),
         reset_ub: m.get_flag("reset_ub"),
+        sample: m
+            .get_one::<String>("applyconfig")
+            .map(|name| sample_name(name).map(str::to_string))
+            .transpose()?,
         settings: options::settings(m, For::Set)?,
         passwords: options::passwords(m)?,
     };
-    let nothing = set.settings.is_empty() && set.passwords.is_empty();
+    let nothing = set.settings.is_empty() && set.passwords.is_empty() && set.sample.is_none();
     if set.reset_ub && (!nothing || set.save) {
         return Err(Error::new(Code::Usage, "--reset_ub goes alone")
             .why("it applies what the configuration says")

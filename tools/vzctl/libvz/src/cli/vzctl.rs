@@ -268,13 +268,23 @@ fn set(all: bool) -> Command {
         .arg(flag(
             "reset_ub",
             "Apply all beancounters of the configuration to a running VE",
-        ));
+        ))
+        .arg(
+            Arg::new("applyconfig")
+                .long("applyconfig")
+                .value_name("SAMPLE")
+                .help(
+                    "Take the values of a sample; all limits are replaced, what belongs to one VE \
+                     (names, ids, directories, addresses, template) stays",
+                ),
+        );
     examples(
         options::add(bulk(cmd), For::Set, all),
         "vzctl set 101 --ram 1G --swap 2G --save\n\
          vzctl set 101 --numproc 400 --numfile 20000:22000 --save\n\
          vzctl set 101 --userpasswd root:secret\n\
-         vzctl set web1 --onboot yes --save",
+         vzctl set web1 --onboot yes --save\n\
+         vzctl set 101 --applyconfig vswap-1g --save",
     )
 }
 

@@ -120,7 +120,7 @@ const GENERAL: [Param; 14] = [
         "OS template the VE was made from; selects the distribution actions")
         .column("ostemplate", "OSTEMPLATE", 24, false),
     param(Group::General, "ORIGIN_SAMPLE", "", "", Kind::Text, Apply::Never,
-        "Sample configuration the VE was made from")
+        "Sample configuration the VE was made from, or that was applied last")
         .column("origin_sample", "ORIGIN_SAMPLE", 32, false)
         .own(),
     param(Group::General, "VE_ROOT", "root", "DIR", Kind::Directory, Apply::Stopped,
@@ -204,7 +204,7 @@ const DEV: &str = "device access";
 
 /// Known, kept in configuration files, not supported yet.
 #[rustfmt::skip]
-const KEPT: [Param; 37] = [
+const KEPT: [Param; 36] = [
     kept(Group::General, "DISTRIBUTION", "", "choice of a distribution", Code::Usage,
         "Distribution whose actions are used, if not that of OSTEMPLATE"),
     kept(Group::General, "TEMPLATES", "", "application templates", Code::Usage,
@@ -284,8 +284,6 @@ const KEPT: [Param; 37] = [
         .scales(Scale::Last),
     kept(Group::Network, "RATEBOUND", "ratebound", NET, Code::NoRate,
         "Whether RATE is also a limit"),
-    kept(Group::General, "", "applyconfig", "way to apply a sample", Code::ApplyConfig,
-        "Take the values of a sample"),
-    kept(Group::General, "", "applyconfig_map", "way to apply a sample", Code::ApplyConfig,
+    kept(Group::General, "", "applyconfig_map", "groups of parameters", Code::ApplyConfig,
         "Take a group of values of a sample"),
 ];

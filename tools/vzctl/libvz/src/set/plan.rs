@@ -15,6 +15,7 @@ use crate::params::Apply;
 use crate::params::Kind;
 use crate::params::Param;
 use crate::params::Setting;
+use crate::set::sample::Sample;
 use crate::status;
 use crate::units::Pair;
 use serde_json::Value;
@@ -25,8 +26,10 @@ pub(super) struct Plan {
     pub(super) new: VeConfig,
     /// What was asked for, in the form that is stored.
     pub(super) settings: Vec<Setting>,
-    /// What to print: names of all that changes.
+    /// What to print: names of all that changes by its own option.
     pub(super) names: Vec<String>,
+    /// The sample whose values are taken.
+    pub(super) sample: Option<String>,
     /// Limits for the kernel, in the order of the table.
     pub(super) pairs: Vec<(&'static Param, Pair)>,
     /// New host name of a running VE.
@@ -43,6 +46,7 @@ impl Plan {
             new: old.clone(),
             settings: Vec::new(),
             names: Vec::new(),
+            sample: args.sample.clone(),
             pairs: Vec::new(),
             hostname: None,
             restart: Vec::new(),
@@ -52,34 +56,64 @@ impl Plan {
         if node && !args.passwords.is_empty() {
             return Err(node_refuses("userpasswd"));
         }
+        if node && args.sample.is_some() {
+            return Err(node_refuses("applyconfig"));
+        }
+        let sample = match &args.sample {
+            Some(name) => Some(Sample::read(ctx, old, name, args.save)?),
+            None => None,
+        };
+        for setting in sample.iter().flat_map(|s| &s.settings) {
+            let by_option = |s: &Setting| std::ptr::eq(s.param, setting.param);
+            if args.settings.iter().any(by_option) {
+                continue;
+            }
+            if setting.param.apply == Apply::Restart {
+                allowed(ctx, old, setting, args, live)?;
+            }
+            let differs = old.get(setting.param.name).unwrap_or_default() != setting.value;
+            plan.add(old, setting.clone(), differs)?;
+        }
         for setting in &args.settings {
             let param = setting.param;
             if node && param.resource.is_none() {
                 return Err(node_refuses(param.option));
             }
             allowed(ctx, old, setting, args, live)?;
-            let setting = merged(old, setting);
-            plan.changes.push((
-                param.name,
-                old.get(param.name).map(str::to_string),
-                setting.value.clone(),
-            ));
-            plan.new.set(param.name, &setting.value)?;
             plan.names.push(param.name.to_string());
-            if param.apply == Apply::Restart {
-                plan.restart.push(param.name);
-            }
-            if param.name == "HOSTNAME" {
-                plan.hostname = Some(setting.value.clone());
-            }
-            plan.settings.push(setting);
+            plan.add(old, merged(old, setting), true)?;
         }
         for password in &args.passwords {
             plan.names
                 .push(format!("password of user {}", password.user));
         }
-        plan.pairs = plan.limits()?;
+        plan.pairs = match sample.is_some_and(|s| s.has_limits) {
+            true => plan
+                .new
+                .limits()?
+                .iter()
+                .map(|l| (l.param, l.pair))
+                .collect(),
+            false => plan.limits()?,
+        };
         Ok(plan)
+    }
+
+    fn add(&mut self, old: &VeConfig, setting: Setting, report: bool) -> Result<()> {
+        let name = setting.param.name;
+        if report {
+            let was = old.get(name).map(str::to_string);
+            self.changes.push((name, was, setting.value.clone()));
+        }
+        self.new.set(name, &setting.value)?;
+        if setting.param.apply == Apply::Restart {
+            self.restart.push(name);
+        }
+        if name == "HOSTNAME" {
+            self.hostname = Some(setting.value.clone());
+        }
+        self.settings.push(setting);
+        Ok(())
     }
 
     /// Limits that were named, and those that follow from RAM and swap.
@@ -109,6 +143,13 @@ impl Plan {
         Ok(pairs)
     }
 
+    /// What the log says was set.
+    pub(super) fn log_names(&self) -> String {
+        let sample = self.sample.iter().map(|s| format!("sample {s}"));
+        let all: Vec<String> = sample.chain(self.names.iter().cloned()).collect();
+        all.join(", ")
+    }
+
     /// `--dry-run`: old and new value of each parameter.
     pub(super) fn describe(&self, ctx: &Ctx<'_>, old: &VeConfig) -> Outcome {
         let mut text: Vec<String> = Vec::new();
@@ -118,13 +159,17 @@ impl Plan {
             text.push(format!("{name}: {was} -> {new}"));
         }
         for (param, pair) in &self.pairs {
-            if !self.settings.iter().any(|s| s.param.name == param.name) {
+            if !self.changes.iter().any(|(name, ..)| *name == param.name) {
                 let was = old.limits().ok();
                 let was = was.and_then(|l| {
                     l.iter()
                         .find(|l| l.param.name == param.name)
                         .map(|l| l.pair.to_config())
                 });
+                // A sample has all limits; what stays is not worth a line.
+                if self.sample.is_some() && was.as_ref() == Some(&pair.to_config()) {
+                    continue;
+                }
                 let was = was.unwrap_or_else(|| "(unknown)".into());
                 text.push(format!(
                     "{}: {was} -> {} (follows)",
