@@ -97,6 +97,8 @@ fn exit_codes() {
         ("vzcalc 101", 3),
         ("vzcalc 999", 14),
         ("vzmemcheck", 3),
+        ("vzcpucheck", 3),
+        ("vzcpucheck 101", 20),
         ("vzsplit", 20),
         ("vzsplit -n 0", 21),
         ("vzsplit -n 5", 3),

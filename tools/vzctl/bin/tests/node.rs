@@ -184,6 +184,50 @@ fn vzmemcheck_when_too_much_is_promised() {
 }
 
 #[test]
+fn vzcpucheck() {
+    let node = node();
+    let cpu = |n: u32| format!("processor\t: {n}\nbogomips\t: 4000.50\n\n");
+    put(&node, "proc/cpuinfo", &(cpu(0) + &cpu(1)));
+    for id in [101, 102, 105] {
+        node.fake_running(id);
+    }
+    let text = node.conf_text(102) + "CPUUNITS=\"180000\"\n";
+    put(&node, "etc/vz/conf/102.conf", &text);
+    assert_eq!(
+        node.run("vzcpucheck").ok(),
+        "Current CPU utilization: 183000\nPower of the node: 200000\n"
+    );
+    assert_eq!(
+        node.run("vzcpucheck -v").ok(),
+        "      CTID   CPUUNITS\n         0       1000\n       101       1000\n       \
+         102     180000\n       105       1000\n\
+         Current CPU utilization: 183000\nPower of the node: 200000\n"
+    );
+    let ran = node.run("vzcpucheck --legacy-power --json");
+    assert_eq!((ran.status, &ran.json()["power"]), (0, &200_025.into()));
+    // One CPU less: more is promised than there is.
+    put(&node, "proc/cpuinfo", &cpu(0));
+    let ran = node.run("vzcpucheck");
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        ran.err,
+        "vzcpucheck: warning: 183000 units are promised, the node has 100000: VEs get less than \
+         their units say\n"
+    );
+    let ran = node.run("vzcpucheck --json");
+    assert_eq!((ran.status, &ran.json()["over"]), (1, &true.into()));
+    assert_eq!(ran.json()["ves"][2]["cpuunits"], 180_000);
+    put(&node, "etc/vz/vz.conf", "VE0CPUUNITS=\"5\"\n");
+    assert!(node.run("vzcpucheck").out.contains(": 182005\n"));
+    put(&node, "etc/vz/conf/102.conf", "CPUUNITS=\"many\"\n");
+    let err = node.run("vzcpucheck").fails(85);
+    assert!(err.contains("102.conf line 1"), "{err}");
+    put(&node, "proc/cpuinfo", "model name\t: x\n");
+    let err = node.run("vzcpucheck").fails(3);
+    assert!(err.contains("/proc/cpuinfo has no line processor"), "{err}");
+}
+
+#[test]
 fn vzsplit() {
     let node = node();
     assert_eq!(

@@ -48,12 +48,13 @@ const fn tool(name: &'static str, command: fn() -> Command, run: fn(Vec<OsString
 
 /// Every command.
 #[rustfmt::skip]
-pub const TOOLS: [Tool; 11] = [
+pub const TOOLS: [Tool; 12] = [
     tool("vzctl", vzctl::documented, run::vzctl),
     tool("vzlist", crate::list::command, crate::list::main),
     tool("vzubc", crate::ubc::show::command, crate::ubc::show::main),
     tool("vzcalc", node::vzcalc::command, node::vzcalc::main),
     tool("vzmemcheck", node::vzmemcheck::command, node::vzmemcheck::main),
+    tool("vzcpucheck", node::vzcpucheck::command, node::vzcpucheck::main),
     tool("vzsplit", node::vzsplit::command, node::vzsplit::main),
     tool("vzcfgvalidate", crate::ubc::cfgvalidate::command, crate::ubc::cfgvalidate::main),
     tool("vzcfgscale", node::vzcfgscale::command, node::vzcfgscale::main),

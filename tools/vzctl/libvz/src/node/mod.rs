@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The node's memory, and what VEs use, are promised and may take of it.
+//! The node's memory and CPUs, and what VEs use, are promised and may take of
+//! them.
 
 mod claim;
 mod memory;
 mod scale;
 pub mod vzcalc;
 pub mod vzcfgscale;
+pub mod vzcpucheck;
 pub mod vzmemcheck;
 pub mod vzsplit;
 

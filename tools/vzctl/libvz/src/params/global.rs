@@ -58,7 +58,7 @@ pub const GLOBALS: &[GlobalParam] = &[
     used("TRASH_KEEP", "7d", "How long destroyed VEs are kept"),
     kept("NAMESERVER", "inherit", "Name servers of VEs that set none"),
     kept("SEARCHDOMAIN", "", "Search domains of VEs that set none"),
-    kept("VE0CPUUNITS", "1000", "CPU share of the node itself"),
+    used("VE0CPUUNITS", "1000", "CPU share of the node itself, as vzcpucheck counts it"),
     kept("DISK_QUOTA", "yes", "Whether disk quota is used"),
     kept("VZFASTBOOT", "no", "Start VEs before their quota is recomputed"),
     kept("IPV6", "yes", "Whether VEs get IPv6 addresses"),
