@@ -22,7 +22,7 @@ binary=${2:-${CARGO_TARGET_DIR:-$src/target}/release/vz-tools}
 
 sbin=$dest/usr/sbin
 install -d "$sbin" "$dest/etc/vz/conf" "$dest/etc/vz/names" "$dest/etc/vz/templates.d" \
-	"$dest/usr/share/vzctl/templates" "$dest/usr/lib/systemd/system" \
+	"$dest/usr/share/vzctl/templates" "$dest/usr/share/vzctl/schema" "$dest/usr/lib/systemd/system" \
 	"$dest/usr/share/man/man5" "$dest/usr/share/man/man8" \
 	"$dest/usr/share/bash-completion/completions" \
 	"$dest/usr/share/zsh/vendor-completions" "$dest/usr/share/fish/vendor_completions.d" \
@@ -39,7 +39,7 @@ for name in $("$binary" names); do
 	ln -sf vz-tools "$sbin/$name"
 done
 
-(cd "$src/etc" && find . -type f) | while read -r file; do
+(cd "$src/etc" && find . -type f -not -path './schemas/*') | while read -r file; do
 	case $file in
 	*.logrotate) to=etc/logrotate.d/$(basename "$file" .logrotate) ;;
 	*) to=etc/vz/$file ;;
@@ -47,6 +47,7 @@ done
 	[ -e "$dest/$to" ] || install -D -m 0644 "$src/etc/$file" "$dest/$to"
 done
 install -m 0644 "$src"/templates/*.toml "$dest/usr/share/vzctl/templates/"
+install -m 0644 "$src"/etc/schemas/*.json "$dest/usr/share/vzctl/schema/"
 install -m 0644 "$src"/systemd/*.service "$dest/usr/lib/systemd/system/"
 
 # Manual pages and completion come from the same table as the options.

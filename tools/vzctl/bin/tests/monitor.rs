@@ -97,6 +97,7 @@ fn monitor_of_some_as_json() {
     change(&node, 102, "numproc 8 0\n");
     change(&node, 101, "numproc 8 0\n");
     let value: serde_json::Value = serde_json::from_str(&next()).unwrap();
+    assert_eq!(common::schema::wrong("vzctl-monitor", &value), None);
     assert_eq!(value["veid"], 101);
     assert_eq!(value["resource"], "numproc");
     assert_eq!(

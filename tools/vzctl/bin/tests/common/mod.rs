@@ -5,6 +5,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+pub mod schema;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -120,8 +122,10 @@ impl Node {
         self.run_args(&line.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// All JSON that any test gets is checked against its schema.
     pub fn run_args(&self, line: &[&str]) -> Ran {
         let done = self.command(line).output().unwrap();
+        schema::check(line, &String::from_utf8_lossy(&done.stdout));
         let text = |bytes: Vec<u8>| {
             String::from_utf8(bytes)
                 .unwrap()

@@ -90,7 +90,10 @@ pub fn common(cmd: Command) -> Command {
             [
                 flag("quiet", "Print errors only"),
                 flag("verbose", "Say more; may be repeated").action(ArgAction::Count),
-                flag("json", "Print the result as JSON on stdout"),
+                flag(
+                    "json",
+                    "Print the result as JSON on stdout, as in /usr/share/vzctl/schema",
+                ),
                 flag("color", "When to use colour")
                     .action(ArgAction::Set)
                     .value_name("auto|always|never")
