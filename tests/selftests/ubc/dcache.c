@@ -9,6 +9,7 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "lib/kmsg.h"
 
 #define ID 8500
 #define FIRST_FD 100

@@ -89,30 +89,6 @@ struct sockaddr_in drive_local(int port)
 	return a;
 }
 
-int kmsg_open(void)
-{
-	int fd = check_ok(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-
-	lseek(fd, 0, SEEK_END);
-	return fd;
-}
-
-void kmsg_without(int fd, const char *text)
-{
-	char line[1024];
-	ssize_t n;
-
-	while ((n = read(fd, line, sizeof(line) - 1)) > 0 ||
-	       (n < 0 && errno == EPIPE)) {
-		if (n < 0)
-			continue;
-		line[n] = 0;
-		if (strstr(line, text))
-			vz_fail(__FILE__, __LINE__, "logged: %s", line);
-	}
-	close(fd);
-}
-
 static void want(unsigned int id, const struct unit *u, unsigned long held,
 		 unsigned long maxheld, unsigned long failcnt)
 {
@@ -290,7 +266,7 @@ void drive_threads(unsigned int id, const struct unit *u, int room)
 	struct ve ve;
 
 	unit = u;
-	tries = 4;
+	tries = 2 * room / THREADS + 1;
 	ve_start(&ve, id, NULL);
 	ve_spawn(&ve, run_threads, 0);
 	check_soon(ve.shared[0] == 1, 20000);

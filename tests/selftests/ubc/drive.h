@@ -64,8 +64,4 @@ long close_kept(void);
 /* A port of loopback. */
 struct sockaddr_in drive_local(int port);
 
-/* The kernel's log from now on, and: nothing like @text is in it. */
-int kmsg_open(void);
-void kmsg_without(int fd, const char *text);
-
 #endif

@@ -16,6 +16,7 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "lib/kmsg.h"
 
 #define ID 8500
 #define PG 4096L
