@@ -6,6 +6,13 @@
 #include <linux/types.h>
 
 #ifdef CONFIG_UBC
+enum ubc_state {		/* for tracing */
+	UBC_CREATED,
+	UBC_BOUND,		/* to a memory cgroup */
+	UBC_DYING,		/* the owner is gone */
+	UBC_FREED,
+};
+
 /*
  * The last refused charge of a task, all zero if there was none.  Written by
  * the task itself, read by anybody under @seq.

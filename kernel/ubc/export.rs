@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C face: `include/linux/ubc.h`.
+//! The C face: `include/linux/ubc.h` and its parts, and `glue.h`.
 //!
 //! Everything here translates types and promises and calls safe code.
 

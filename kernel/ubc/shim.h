@@ -5,8 +5,9 @@
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/ratelimit_types.h>
-#include <linux/ubc.h>
 #include <linux/workqueue.h>
+
+#include "glue.h"
 
 struct file;
 struct inode;

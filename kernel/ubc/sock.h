@@ -19,8 +19,9 @@
 #ifndef _UBC_SOCK_H
 #define _UBC_SOCK_H
 
-#include <linux/ubc.h>
 #include <net/sock.h>
+
+#include "glue.h"
 
 static inline bool ubc_sk_is_tcp(const struct sock *sk)
 {

@@ -10,6 +10,8 @@
 #include <linux/ubc.h>
 #include <linux/user_namespace.h>
 
+#include "glue.h"
+
 /* ubstat(): what is asked for, and in the low half of READ_ONE of what. */
 #define UBSTAT_READ_ONE		0x010000
 #define UBSTAT_READ_ALL		0x020000

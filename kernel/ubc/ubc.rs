@@ -12,8 +12,9 @@
 //! 3. The payer is recorded in the charged object and never changes, wherever its user moves.
 //! 4. There is no hierarchy: a container has one UB, the host is UB 0 and is never charged.
 //!
-//! The C face is `include/linux/ubc.h`; `export` implements it. `glue` wraps what only C can
-//! do (`shim.c`, `proc.c`). `event.c`, `notify.c` and `netlink.c` tell and are told by user space. Kernel memory is charged from `kmem.c`, which asks `kmem`.
+//! The C face is `include/linux/ubc.h`; `export` implements it. `glue` wraps what only C can do
+//! (`shim.c`, `proc.c`). `event.c`, `notify.c` and `netlink.c` tell and are told by user space.
+//! Kernel memory is charged from `kmem.c`, which asks `kmem`.
 //!
 //! Lock order: the mutex of `limit`, then that of `table`; everything else is lockless, but for a
 //! spinlock in `kmem.c` that nests in anything.
