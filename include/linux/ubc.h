@@ -136,9 +136,15 @@ enum ubc_batch {
 	UBC_BATCH_DCACHESIZE = 16384,
 };
 
+/*
+ * Units in the low half.  The high half counts how often some were put there:
+ * a slot that was seen empty is empty still if that has not changed.
+ */
 struct ubc_stock {
-	int slot[UBC_STOCKS];
+	s64 slot[UBC_STOCKS];
 };
+
+#define UBC_STOCK_PUT	((s64)BIT_ULL(32))
 
 /* The head of a UB; the rest is Rust's (bean.rs). */
 struct ubc {
@@ -149,15 +155,15 @@ struct ubc {
 static __always_inline bool ubc_stock_change(struct ubc *ub, enum ubc_stocked i,
 					     int change, unsigned int max)
 {
-	int *slot, old, new;
+	s64 *slot, old, new;
 	bool done;
 
 	preempt_disable();
 	slot = &this_cpu_ptr(ub->stock)->slot[i];
 	old = READ_ONCE(*slot);
-	new = old + change;
+	new = old + change + (change > 0 ? UBC_STOCK_PUT : 0);
 	done = (change < 0 || READ_ONCE(ub->stocking[i])) &&
-	       (unsigned int)new <= max && try_cmpxchg(slot, &old, new);
+	       (u32)new <= max && try_cmpxchg(slot, &old, new);
 	preempt_enable();
 	return done;
 }

@@ -330,7 +330,11 @@ impl Beancounter {
         .filter_map(|res| Stock::of(self, res))
     }
 
-    /// A refusal stands only if no unit was in transit while `held` and the slots were looked at.
+    /// A refusal stands only if `held` was too high at a moment when all slots were empty.
+    ///
+    /// They were, when one after the other has been found empty, if none was put into since
+    /// before. That alone is not enough: units may leave a slot that is still to be looked at, be
+    /// used, and be returned to `held` meanwhile, which has thus to be tried after the slots.
     fn charge_stocked(&self, stock: &Stock<'_>, n: i64, severity: Severity) -> Result<(), Refused> {
         let (res, counter) = (stock.resource(), stock.counter());
 
@@ -340,21 +344,24 @@ impl Beancounter {
         if let Some(edge) = stock.refill(n, &NoPreempt::new()) {
             return self.enter(res, Ok(edge));
         }
+        let mut seen = None;
         loop {
-            let before = counter.moves();
             let tried = counter.try_charge(n, counter.bound(severity));
 
             if tried.is_ok() {
                 return self.enter(res, tried);
             }
-            if self.steal(stock) {
-                continue;
-            }
-            // Orders the slots read by `steal` before the second snapshot.
+            // Orders `held` before the second snapshot.
             smp_mb(Read);
-            if moves_quiet(before) && counter.moves() == before {
+            let now = (counter.moves(), stock.puts());
+            if moves_quiet(now.0) && seen == Some(now) {
                 return Err(Refused);
             }
+            // ... and the slots after the first.
+            smp_mb(Read);
+            seen = (!self.steal(stock)).then_some(now);
+            // ... and the slots before `held`.
+            smp_mb(Read);
             cpu_relax();
         }
     }

@@ -47,8 +47,8 @@ void ubc_glue_memcg_read(struct ubc_glue *g, bool swap, unsigned long *held,
 			 unsigned long *maxheld, unsigned long *limit);
 unsigned long ubc_glue_oom_pages(struct ubc_glue *g);
 void ubc_glue_memcg_limit(struct ubc_glue *g, bool swap, unsigned long limit);
-int *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx);
-int *ubc_stock_slot_local(struct ubc_glue *g, u32 idx);
+s64 *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx);
+s64 *ubc_stock_slot_local(struct ubc_glue *g, u32 idx);
 u32 ubc_next_cpu(int cpu);
 u32 ubc_nr_cpus(void);
 void ubc_preempt_disable(void);

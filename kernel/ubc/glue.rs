@@ -211,14 +211,14 @@ impl Glue {
     }
 
     /// The slot of one CPU. Any CPU may use it, atomically.
-    pub(crate) fn slot(&self, cpu: u32, index: u32) -> &Atomic<i32> {
+    pub(crate) fn slot(&self, cpu: u32, index: u32) -> &Atomic<i64> {
         // SAFETY: `cpu` comes from `cpus()`, `index` from `ubc_stocked`; all accesses are atomic
         // and the memory lives as long as `self`.
         unsafe { Atomic::from_ptr(bindings::ubc_stock_slot(self.as_ptr(), cpu, index)) }
     }
 
     /// The slot of this CPU, or of one this task was on.
-    pub(crate) fn local_slot(&self, index: u32) -> &Atomic<i32> {
+    pub(crate) fn local_slot(&self, index: u32) -> &Atomic<i64> {
         // SAFETY: As for `slot`.
         unsafe { Atomic::from_ptr(bindings::ubc_stock_slot_local(self.as_ptr(), index)) }
     }

@@ -106,12 +106,12 @@ void ubc_glue_release_later(struct ubc_glue *g)
 
 /* Per-CPU stock */
 
-int *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx)
+s64 *ubc_stock_slot(struct ubc_glue *g, u32 cpu, u32 idx)
 {
 	return &per_cpu_ptr(g->stock, cpu)->slot[idx];
 }
 
-int *ubc_stock_slot_local(struct ubc_glue *g, u32 idx)
+s64 *ubc_stock_slot_local(struct ubc_glue *g, u32 idx)
 {
 	return &raw_cpu_ptr(g->stock)->slot[idx];
 }

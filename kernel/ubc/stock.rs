@@ -32,6 +32,12 @@ use kernel::{
     }, //
 };
 
+/// One more put in a slot, see `struct ubc_stock`.
+const PUT: i64 = 1 << 32;
+
+/// The units of a slot.
+const UNITS: i64 = PUT - 1;
+
 /// The stock of one resource of one UB.
 pub(crate) struct Stock<'a> {
     ub: &'a Beancounter,
@@ -41,7 +47,7 @@ pub(crate) struct Stock<'a> {
     /// Index of the slots.
     index: u32,
     /// Units fetched at a time. A slot holds at most twice as many.
-    batch: i32,
+    batch: i64,
 }
 
 impl<'a> Stock<'a> {
@@ -69,7 +75,7 @@ impl<'a> Stock<'a> {
             counter: ub.counter(res),
             glue: ub.glue(),
             index,
-            batch: batch.cast_signed(),
+            batch: i64::from(batch),
         })
     }
 
@@ -90,15 +96,16 @@ impl<'a> Stock<'a> {
         };
 
         change(self.glue.local_slot(self.index), |old| {
-            (old >= n).then(|| old - n)
+            (old & UNITS >= n).then(|| old - n)
         })
+        .is_some()
     }
 
     /// Charges `n` units and one batch for this CPU. Others may wait for the end of the move, so
     /// preemption is off, which is a read-side critical section too.
     pub(crate) fn refill(&self, n: i64, _guard: &NoPreempt) -> Option<Edge> {
         self.small(n)?;
-        let batch = i64::from(self.batch);
+        let batch = self.batch;
         let bound = self.counter.barrier() - self.margin();
 
         if self.counter.held() > bound - n - batch {
@@ -107,7 +114,9 @@ impl<'a> Stock<'a> {
         self.counter.begin_move();
         let edge = self.counter.try_charge(n + batch, bound).ok();
         if edge.is_some() {
-            self.glue.local_slot(self.index).fetch_add(self.batch, Full);
+            self.glue
+                .local_slot(self.index)
+                .fetch_add(batch + PUT, Full);
         }
         self.counter.end_move();
         edge
@@ -120,8 +129,11 @@ impl<'a> Stock<'a> {
         };
 
         change(self.glue.local_slot(self.index), |old| {
-            old.checked_add(n).filter(|&new| new <= 2 * self.batch)
+            let new = old.wrapping_add(n + PUT);
+
+            (new & UNITS <= 2 * self.batch).then_some(new)
         })
+        .is_some()
     }
 
     /// The most that all CPUs together may have.
@@ -131,15 +143,26 @@ impl<'a> Stock<'a> {
 
     /// The sum over all CPUs.
     pub(crate) fn total(&self) -> i64 {
-        self.slots().map(|slot| i64::from(slot.load(Relaxed))).sum()
+        self.slots().map(|slot| slot.load(Relaxed) & UNITS).sum()
+    }
+
+    /// Changes with each put. If it does not, slots that were found empty meanwhile, one after the
+    /// other, were all empty in the end.
+    pub(crate) fn puts(&self) -> i64 {
+        self.slots().fold(0, |sum: i64, slot| {
+            sum.wrapping_add(slot.load(Relaxed) >> 32)
+        })
     }
 
     /// Empties the slots of all CPUs and returns what was there.
     pub(crate) fn empty(&self) -> i64 {
-        self.slots().map(|slot| i64::from(slot.xchg(0, Full))).sum()
+        self.slots()
+            .filter_map(|slot| change(slot, |old| Some(old & !UNITS)))
+            .map(|old| old & UNITS)
+            .sum()
     }
 
-    fn slots(&self) -> impl Iterator<Item = &'a Atomic<i32>> + '_ {
+    fn slots(&self) -> impl Iterator<Item = &'a Atomic<i64>> + '_ {
         cpus().map(|cpu| self.glue.slot(cpu, self.index))
     }
 
@@ -150,7 +173,7 @@ impl<'a> Stock<'a> {
     pub(crate) fn update(&self) {
         // `set_dying` is followed by `forbid` and a grace period, which waits for this.
         let _guard = rcu::read_lock();
-        let far = self.counter.barrier() >= 64 * i64::from(self.batch) * self.ub.cpus();
+        let far = self.counter.barrier() >= 64 * self.batch * self.ub.cpus();
 
         if !self.ub.is_dying() {
             self.stocking().store(u32::from(far), Relaxed);
@@ -171,28 +194,25 @@ impl<'a> Stock<'a> {
     }
 
     /// `n` if stock is in use now and that many units fit in.
-    fn small(&self, n: i64) -> Option<i32> {
-        if self.stocking().load(Relaxed) == 0 {
-            return None;
-        }
-        i32::try_from(n).ok().filter(|&n| n <= self.batch)
+    fn small(&self, n: i64) -> Option<i64> {
+        (self.stocking().load(Relaxed) != 0 && (0..=self.batch).contains(&n)).then_some(n)
     }
 
     /// No stock is built up closer than this to the barrier.
     fn margin(&self) -> i64 {
-        2 * i64::from(self.batch) * self.ub.cpus()
+        2 * self.batch * self.ub.cpus()
     }
 }
 
-/// Replaces the value of a slot by what `f` makes of it, unless that is nothing.
-fn change(slot: &Atomic<i32>, f: impl Fn(i32) -> Option<i32>) -> bool {
+/// Replaces the value of a slot by what `f` makes of it, unless that is nothing; what it was.
+fn change(slot: &Atomic<i64>, f: impl Fn(i64) -> Option<i64>) -> Option<i64> {
     let mut old = slot.load(Relaxed);
 
     while let Some(new) = f(old) {
         match slot.cmpxchg(old, new, Full) {
-            Ok(_) => return true,
+            Ok(_) => return Some(old),
             Err(seen) => old = seen,
         }
     }
-    false
+    None
 }
