@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Reads a guest's KTAP report and its console, and counts.
 
-A case is a leaf of the report: the inner lines of a test that prints its own KTAP,
-otherwise the test's line.  A test whose own line says "not ok" although all its
-cases passed (a crash after the last one, a short plan) counts as one more failure.
+A case is a leaf of the report: the inner lines of a test, which prints its own KTAP,
+or the line of one the guest makes itself (kernel:NAME).  A test whose own line says
+"not ok" although all its cases passed (a crash after the last one, a short plan)
+counts as one more failure, and so does one that printed nothing.
 """
 
 import re
@@ -85,8 +86,10 @@ class Results:
         elif not cases:
             if directive.upper().startswith("SKIP"):
                 self.skipped.append((name, self.reason()))
-            else:
+            elif name.startswith("kernel:"):
                 self.passed += 1
+            else:
+                self.fail(name, "reported nothing")
         self.current = None
         self.lines = []
 

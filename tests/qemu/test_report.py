@@ -32,9 +32,13 @@ class Report(unittest.TestCase):
         self.assertEqual(self.counts(got), (1, ["a:b/y"], []))
 
     def test_program_without_cases(self):
-        got = judge("# begin a:b 5\nok 1 a:b\n# begin a:c 5\n  boom\nnot ok 2 a:c # exit status 3")
+        got = judge("# begin kernel:b 5\nok 1 kernel:b\n# begin a:c 5\n  boom\nnot ok 2 a:c # exit status 3")
         self.assertEqual(self.counts(got), (1, ["a:c"], []))
         self.assertIn("boom", got.failed[0][1])
+
+    def test_output_that_is_lost(self):
+        got = judge("# begin a:b 5\nok 1 a:b")
+        self.assertEqual(self.counts(got), (0, ["a:b"], []))
 
     def test_crash_after_the_last_case(self):
         got = judge("# begin a:b 5\n  1..1\n  ok 1 x\nnot ok 1 a:b # exit status 139")
@@ -67,11 +71,11 @@ class Report(unittest.TestCase):
             "Oops: general protection fault",
             "rust_kernel: panicked at x",
         ):
-            got = judge("# begin a:b 5\nok 1 a:b", f"[ 1.0] vz-test: begin a:b\n[ 1.1] {line}\n[ 1.2] vz-test: end a:b")
+            got = judge("# begin a:b 5\n  1..1\n  ok 1 x\nok 1 a:b", f"[ 1.0] vz-test: begin a:b\n[ 1.1] {line}\n[ 1.2] vz-test: end a:b")
             self.assertEqual(self.counts(got), (1, ["kernel log in a:b"], []), line)
 
     def test_quiet_log(self):
-        got = judge("# begin a:b 5\nok 1 a:b", "[ 1.0] Linux version 7.3\n[ 1.1] Memory cgroup out of memory: Killed process 9")
+        got = judge("# begin a:b 5\n  1..1\n  ok 1 x\nok 1 a:b", "[ 1.0] Linux version 7.3\n[ 1.1] Memory cgroup out of memory: Killed process 9")
         self.assertEqual(self.counts(got), (1, [], []))
 
     def test_lost_guest(self):
