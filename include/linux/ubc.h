@@ -332,7 +332,10 @@ static inline int ubc_siginfo_charge(struct ubc **owner, struct ubc *ub, int for
 	ubc_replace_charge(&(new)->ub, (new)->number, &(old)->ub, (old)->number)
 #define ubc_xt_uncharge(info) \
 	ubc_owner_uncharge(&(info)->ub, UBC_NUMIPTENT, (info)->number)
-#define ubc_ebt_init(info)	((info)->ub = NULL)
+#define ubc_ebt_init(info) do {				\
+	(info)->ub = NULL;				\
+	ubc_track(UBC_EBTABLES, info, NULL);		\
+} while (0)
 #define ubc_ebt_charge(new, old) \
 	ubc_replace_charge(&(new)->ub, (new)->nentries, &(old)->ub, (old)->nentries)
 #define ubc_ebt_uncharge(info) \
@@ -398,6 +401,7 @@ static inline void ubc_nft_uncharge(struct nft_rule *rule) { }
 
 #include <linux/ubc_kmem.h>
 #include <linux/ubc_mm.h>
+#include <linux/ubc_recount.h>
 #include <linux/ubc_sock.h>
 
 #endif /* _LINUX_UBC_H */

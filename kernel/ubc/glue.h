@@ -12,6 +12,7 @@ enum ubc_table {
 };
 
 struct ubc_glue;		/* the C half of a UB */
+struct ubc_recount;
 
 struct ubc_row {		/* one line of a table */
 	unsigned long held, maxheld, barrier, limit, failcnt;
@@ -105,5 +106,12 @@ bool ubc_tcp_pressure(struct ubc *ub);
 bool ubc_tcp_may_grow(struct ubc *ub, int rcvbuf);
 void ubc_tcp_orphans_add(struct ubc *ub, int n);
 bool ubc_tcp_orphans_many(struct ubc *ub, int shift);
+
+#ifdef CONFIG_UBC_DEBUG
+void ubc_recount_walk(struct ubc_recount *rc);
+s64 ubc_glue_kmem(struct ubc_glue *g);
+int ubc_recount_show(struct seq_file *m);
+int ubc_recount_skew(u32 id, const char *name, s64 n);
+#endif
 
 #endif /* _UBC_GLUE_H */

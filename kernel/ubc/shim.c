@@ -154,6 +154,8 @@ int ubc_glue_bind(struct ubc_glue *g, struct cgroup *cgrp)
 	cgroup_lock();
 	if (!g->memcg && !cgroup_is_populated(cgrp))
 		ret = ubc_kmem_bind(g, memcg);
+	if (!ret)
+		ubc_recount_bound(g, memcg);
 	cgroup_unlock();
 	if (ret) {
 		css_put(css);

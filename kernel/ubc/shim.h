@@ -63,6 +63,10 @@ struct ubc_glue {
 	unsigned long shrink_after, oom_after;
 	/* /proc/bc/ID or /proc/bc/ID-GEN, if it could be made. */
 	struct proc_dir_entry *dir;
+#ifdef CONFIG_UBC_DEBUG
+	/* Bytes of kernel memory in the memory cgroup that nobody pays for. */
+	s64 kmem_base;
+#endif
 };
 
 /* proc.c */
@@ -109,5 +113,12 @@ int ubc_objcg_try_shrink(struct obj_cgroup *objcg, gfp_t gfp,
 			 enum ubc_resource res, unsigned long n,
 			 enum ubc_severity sev);
 void ubc_objcg_keep_room(struct obj_cgroup *objcg, gfp_t gfp);
+/* recount.c: the UB has just been bound to @memcg, which nobody uses yet. */
+#ifdef CONFIG_UBC_DEBUG
+void ubc_recount_bound(struct ubc_glue *g, struct mem_cgroup *memcg);
+#else
+static inline void ubc_recount_bound(struct ubc_glue *g,
+				     struct mem_cgroup *memcg) { }
+#endif
 
 #endif /* _UBC_SHIM_H */

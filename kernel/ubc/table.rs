@@ -212,6 +212,19 @@ pub(crate) fn worst(score: impl Fn(&Beancounter) -> Option<i64>) -> Option<ARef<
     worst.map(|(_, ub)| ub)
 }
 
+/// All UBs in order of creation.
+#[cfg(CONFIG_UBC_DEBUG)]
+pub(crate) fn all() -> Result<KVec<ARef<Beancounter>>> {
+    let table = TABLE.lock();
+    let mut all = KVec::with_capacity(table.all.len(), GFP_KERNEL)?;
+
+    for ub in table.all.iter().filter_map(Entry::get) {
+        // There is room for all.
+        let _ = all.push_within_capacity(ub);
+    }
+    Ok(all)
+}
+
 /// What all containers together use.
 pub(crate) fn sum(usage: impl Fn(&Beancounter, Resource) -> i64, res: Resource) -> i64 {
     let table = TABLE.lock();

@@ -31,6 +31,8 @@ mod limit;
 mod memory;
 mod oom;
 mod pressure;
+#[cfg(CONFIG_UBC_DEBUG)]
+mod recount;
 mod resource;
 mod show;
 mod show_export;

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "drive.h"
 #include "ktap.h"
+#include "recount.h"
 
 #define N 20
 #define THREADS 64
@@ -21,10 +23,23 @@ struct ub_line ub_line(unsigned int id, const char *name)
 	return line;
 }
 
+void drive_recount(struct ve *ve)
+{
+	int frozen = !ioctl(ve->fd, VZCTL_FREEZE);
+
+	/* Or it is on its way out by itself. */
+	check(frozen || errno == EBUSY);
+	check_eq(recount_check(ve->id), 0);
+	if (frozen)
+		check_ok(ioctl(ve->fd, VZCTL_THAW));
+}
+
 void drive_stop(struct ve *ve)
 {
 	unsigned int id = ve->id;
 
+	if (recount_there())
+		drive_recount(ve);
 	ve_stop(ve);
 	check_soon(!ub_dirs(id), 20000);
 }

@@ -40,7 +40,9 @@ struct unit {
 void drive_hard(unsigned int id, const struct unit *unit);
 /* Two VEs: the other one is not disturbed by a full counter. */
 void drive_neighbour(unsigned int id, const struct unit *unit);
-/* Stops the VE and checks that its UB drains and disappears. */
+/* Freezes the VE meanwhile: all counters are what the objects add up to. */
+void drive_recount(struct ve *ve);
+/* Recounts, stops the VE and checks that its UB drains and disappears. */
 void drive_stop(struct ve *ve);
 /* Starts a VE that holds nothing of a resource. */
 void drive_start(struct ve *ve, unsigned int id, const char *name);

@@ -15,6 +15,7 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "pass.h"
 
 #define ID 8200
 #define PORT 7777
@@ -75,21 +76,6 @@ static void numfile_is_no_fd(void)
 	drive_stop(&ve);
 }
 
-static void send_fd(int sock, int fd)
-{
-	char c = 0, buf[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &c, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = buf, .msg_controllen = sizeof(buf) };
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
-	check_eq(sendmsg(sock, &msg, 0), 1);
-}
-
 static long make_pair(long unused)
 {
 	return check_ok(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sp));
@@ -100,7 +86,7 @@ static long fly(long n)
 	while (n--) {
 		int fd = check_ok(open("/dev/null", O_RDONLY | O_CLOEXEC));
 
-		send_fd(sp[0], fd);
+		check_ok(fd_send(sp[0], fd));
 		close(fd);
 	}
 	return 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "pass.h"
 
 #define SOCKETS 256
 #define TRIES 100
@@ -110,22 +111,6 @@ void pass_udp(void)
 	close_all();
 }
 
-/* A descriptor in flight with each datagram. */
-static void send_fd(int sock)
-{
-	char buf[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { data, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = buf, .msg_controllen = sizeof(buf) };
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &sock, sizeof(int));
-	sendmsg(sock, &msg, NOWAIT);
-}
-
 void pass_unix(void)
 {
 	int i, p[2];
@@ -137,7 +122,8 @@ void pass_unix(void)
 			break;
 		keep(p[0]);
 		keep(p[1]);
-		send_fd(p[0]);
+		/* Itself in flight with each datagram. */
+		fd_send(p[0], p[0]);
 	}
 	flood(4096);
 	flood(60000);

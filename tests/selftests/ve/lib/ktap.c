@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ktap.h"
+#include "recount.h"
 #include "ve.h"
 
 #define EXIT_FAIL	1
@@ -207,7 +208,8 @@ static int run_case(const struct vz_case *c)
 	kill(-pid, SIGKILL);
 	left = ve_kill_all(status == 0 ? 5000 : 0);
 	reap_all();
-	bad = new_splats();
+	bad = recount_check(RECOUNT_ALL);
+	bad += new_splats();
 	if (status != -1 && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == EXIT_SKIP)
 		return bad ? EXIT_FAIL : EXIT_SKIP;

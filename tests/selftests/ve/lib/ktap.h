@@ -6,7 +6,7 @@
  * A case passes when its function returns.  Any failed check ends the process
  * that made it, so bodies are linear; what a case leaves behind (processes,
  * VEs) is removed by the harness and makes the case fail.  So does a kernel
- * warning logged while it ran.
+ * warning logged while it ran, and a beancounter that is wrong after it.
  */
 #ifndef VZ_KTAP_H
 #define VZ_KTAP_H
