@@ -75,7 +75,7 @@ static void threads_privvmpages_stock(void)
 #define CHUNK 16	/* pages of a small request */
 #define PERIOD_MS vz_scaled(20000)
 
-enum { READY, GO, STOP, WRONG, PASSES, REFUSED, SHARE, PAGES };
+enum { READY, GO, STOP_LARGE, STOPPED, STOP, WRONG, PASSES, REFUSED, SHARE, PAGES };
 
 static void count(int what, long n)
 {
@@ -117,12 +117,13 @@ static long small(long unused)
 static long large(long unused)
 {
 	wait_to_go();
-	while (!ve_shared[STOP]) {
+	while (!ve_shared[STOP_LARGE]) {
 		if (mmap(NULL, ve_shared[PAGES] * PG, RW, PRIVATE, -1, 0) != MAP_FAILED ||
 		    errno != ENOMEM)
 			count(WRONG, 1);
 		count(REFUSED, 1);
 	}
+	count(STOPPED, 1);
 	return 0;
 }
 
@@ -158,6 +159,9 @@ static void small_and_large(long share)
 	ve.shared[GO] = 1;
 	usleep(PERIOD_MS * 1000);
 	check_soon(ve.shared[PASSES] >= SMALL, 20000);
+	/* What a small one leaves behind has room for a large request. */
+	ve.shared[STOP_LARGE] = 1;
+	check_soon(ve.shared[STOPPED] == LARGE, 20000);
 	ve.shared[STOP] = 1;
 	check_eq(ve_call(&ve, reap, 0), 0);
 	l = ub_line(ID, "privvmpages");
