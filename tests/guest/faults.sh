@@ -73,7 +73,7 @@ start_killed_anywhere() {
 		kill -KILL $pid 2>/dev/null || true
 		wait $pid || true
 		# Either it had done its work, or nothing is left of it.
-		soon 60 settled
+		soon 60 settled || { state $id; left_running $id; return 1; }
 		vzctl stop $id --fast
 		soon 60 stopped
 	done
