@@ -89,14 +89,15 @@ const REMOVED: [&str; 13] = [
 /// See tools' exit codes; everything done is undone.
 pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
     let id = conf.id();
+    undo::catch_interrupts();
+    // First of all: a lock whose owner is killed without a guard stays behind.
+    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
     check(ctx, conf, args)?;
     state::clean_leftover(ctx, conf)?;
     let base = slot::of(conf)?;
     let limits = conf.limits()?;
     let bset = capabilities(conf)?;
     let root = conf.root(&ctx.paths);
-    undo::catch_interrupts();
-    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
     let mounted = ctx.kernel.is_mounted(&root)?;
     if mounted {
         ctx.out
