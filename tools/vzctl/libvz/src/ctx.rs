@@ -48,7 +48,7 @@ impl Ctx<'_> {
         if self.opts.skip_lock || self.opts.dry_run {
             return Ok(Lock::none());
         }
-        Lock::take(&self.paths, id, status, self.opts.lock_timeout)
+        Lock::take(self.kernel, &self.paths, id, status, self.opts.lock_timeout)
     }
 
     /// Configuration of a VE.

@@ -10,6 +10,7 @@ pub mod ctx;
 pub mod dist;
 pub mod error;
 pub mod event;
+pub mod guard;
 pub mod id;
 pub mod json;
 pub mod kernel;

@@ -9,13 +9,23 @@ use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
 use crate::error::ResultExt;
+use crate::guard::Guard;
 use crate::id::Veid;
+use crate::kernel::Kernel;
 use crate::logging::timestamp;
 use crate::paths::Paths;
+use crate::undo;
+use rustix::fs::AtFlags;
+use rustix::fs::CWD;
 use rustix::fs::FlockOperation;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
 use rustix::fs::flock;
+use rustix::fs::linkat;
+use rustix::fs::open;
+use rustix::io::Errno;
 use std::fs::File;
-use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -24,6 +34,9 @@ use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::UNIX_EPOCH;
+
+/// Step of taking a lock, a fault point.
+pub const STEP: &str = "lock";
 
 /// Tries before a held lock is an error, and the pause between them.
 const TRIES: u32 = 3;
@@ -42,9 +55,12 @@ pub struct Lock {
 #[derive(Debug)]
 struct Held {
     path: PathBuf,
-    /// Open file with an exclusive flock, which a crash gives back at once.
+    /// Open file with an exclusive flock, which a crash gives back at once
+    /// or when the guard is done.
     file: File,
     pid: u32,
+    /// Removes the file if we are killed.
+    guard: Option<Guard>,
 }
 
 /// Who holds a lock.
@@ -56,7 +72,7 @@ pub struct Holder {
     pub status: String,
     /// Its command line, as far as it can be read.
     pub command: String,
-    /// Seconds since 1970 when the lock was taken.
+    /// Seconds since 1970 when it asked for the lock.
     pub since: u64,
 }
 
@@ -67,12 +83,20 @@ impl Lock {
         Self { held: None }
     }
 
-    /// Takes the lock of a VE.
+    /// Takes the lock of a VE. The process must have one thread: a guard is
+    /// forked that gives the lock back if the process is killed.
     ///
     /// # Errors
     /// Held (9), `LOCKDIR` is missing (77), system error (3).
-    pub fn take(paths: &Paths, id: Veid, status: &str, wait: Duration) -> Result<Self> {
-        Self::acquire(&paths.lock_file(id), &format!("VE {id}"), status, wait)
+    pub fn take(
+        kernel: &dyn Kernel,
+        paths: &Paths,
+        id: Veid,
+        status: &str,
+        wait: Duration,
+    ) -> Result<Self> {
+        let path = paths.lock_file(id);
+        Self::acquire(Some(kernel), &path, &format!("VE {id}"), status, wait)
     }
 
     /// Takes the lock of the node.
@@ -80,15 +104,35 @@ impl Lock {
     /// # Errors
     /// Held (9), `LOCKDIR` is missing (77), system error (3).
     pub fn take_node(paths: &Paths, status: &str, wait: Duration) -> Result<Self> {
-        Self::acquire(&paths.node_lock_file(), "the node", status, wait)
+        Self::acquire(None, &paths.node_lock_file(), "the node", status, wait)
     }
 
-    fn acquire(path: &Path, what: &str, status: &str, wait: Duration) -> Result<Self> {
+    fn acquire(
+        kernel: Option<&dyn Kernel>,
+        path: &Path,
+        what: &str,
+        status: &str,
+        wait: Duration,
+    ) -> Result<Self> {
+        let file = unnamed(path, what, status)?;
+        let guard = kernel
+            .map(|k| Guard::new(k, Some((path, &file))))
+            .transpose()?;
         let start = Instant::now();
         let mut tries = 0;
         loop {
-            if let Some(held) = try_link(path, what, status)? {
-                return Ok(Self { held: Some(held) });
+            if link(&file, path, what)? {
+                let pid = std::process::id();
+                let path = path.to_path_buf();
+                let held = Some(Held {
+                    path,
+                    file,
+                    pid,
+                    guard,
+                });
+                let lock = Self { held };
+                undo::fault(STEP)?;
+                return Ok(lock);
             }
             if replace_stale(path, what)? {
                 continue;
@@ -104,14 +148,9 @@ impl Lock {
         }
     }
 
-    /// Changes the status word.
-    pub fn set_status(&self, status: &str) {
-        if let Some(held) = &self.held {
-            let text = content(held.pid, status);
-            // Readers only show the word, so a failure here costs nothing.
-            drop(held.file.write_all_at(text.as_bytes(), 0));
-            drop(held.file.set_len(text.len() as u64));
-        }
+    /// What watches over the process that holds the lock.
+    pub(crate) fn guard(&self) -> Option<&Guard> {
+        self.held.as_ref()?.guard.as_ref()
     }
 }
 
@@ -119,8 +158,8 @@ impl Drop for Lock {
     fn drop(&mut self) {
         let Some(held) = &self.held else { return };
         // A forked child has a copy of the guard but not the lock.
-        if held.pid == std::process::id() && same_file(&held.file, &held.path) {
-            drop(std::fs::remove_file(&held.path));
+        if held.pid == std::process::id() {
+            unlink(&held.path, &held.file);
         }
     }
 }
@@ -131,43 +170,47 @@ pub fn holder(paths: &Paths, id: Veid) -> Option<Holder> {
     read_holder(&paths.lock_file(id)).filter(|h| alive(h.pid, h.since))
 }
 
-fn content(pid: u32, status: &str) -> String {
-    format!("{pid}\n{status}\n")
-}
-
-/// Makes the lock file appear with its content and its flock in one step.
-fn try_link(path: &Path, what: &str, status: &str) -> Result<Option<Held>> {
+/// The lock file with its content and its flock, not in the directory yet.
+fn unnamed(path: &Path, what: &str, status: &str) -> Result<File> {
     let failed = || format!("cannot lock {what}");
     let dir = path.parent().unwrap_or(Path::new("/"));
-    let made = tempfile::Builder::new().prefix(".lck-").tempfile_in(dir);
-    let mut tmp = match made {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = match open(dir, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::NOENT) => {
             return Err(Error::new(Code::NoLockDir, failed())
                 .why(format!("LOCKDIR {} does not exist", dir.display()))
                 .hint(format!("mkdir -p -m 700 {}", dir.display())));
         }
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+        Err(Errno::ACCESS | Errno::PERM) => {
             return Err(Error::new(Code::Permission, failed())
                 .why(format!("permission denied on {}", dir.display()))
                 .hint("run the command as root"));
         }
-        other => other.or_err(Code::System, failed)?,
+        Err(e) => return Err(e).or_err(Code::System, failed),
     };
-    let pid = std::process::id();
-    tmp.write_all(content(pid, status).as_bytes())
+    let text = format!("{}\n{status}\n", std::process::id());
+    file.write_all_at(text.as_bytes(), 0)
         .or_err(Code::System, failed)?;
-    flock(tmp.as_file(), FlockOperation::NonBlockingLockExclusive).or_err(Code::System, failed)?;
-    match std::fs::hard_link(tmp.path(), path) {
-        Ok(()) => {
-            let file = tmp.as_file().try_clone().or_err(Code::System, failed)?;
-            Ok(Some(Held {
-                path: path.to_path_buf(),
-                file,
-                pid,
-            }))
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
-        Err(e) => Err(e).or_err(Code::System, failed),
+    flock(&file, FlockOperation::NonBlockingLockExclusive).or_err(Code::System, failed)?;
+    Ok(file)
+}
+
+/// Makes the file appear; `false` if there is one.
+fn link(file: &File, path: &Path, what: &str) -> Result<bool> {
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(e) => Err(e).or_err(Code::System, || format!("cannot lock {what}")),
+    }
+}
+
+/// Removes the file that [`link`] made. Nobody else replaces it meanwhile:
+/// the caller's open file has the flock.
+pub(crate) fn unlink(path: &Path, file: &File) {
+    if same_file(file, path) {
+        drop(std::fs::remove_file(path));
     }
 }
 
@@ -299,7 +342,7 @@ mod tests {
     }
 
     fn take(path: &Path) -> Result<Lock> {
-        Lock::acquire(path, "VE 101", "starting", Duration::ZERO)
+        Lock::acquire(None, path, "VE 101", "starting", Duration::ZERO)
     }
 
     #[test]
@@ -316,10 +359,7 @@ mod tests {
             err.message().contains(&std::process::id().to_string()),
             "{err}"
         );
-        lock.set_status("stopping now");
-        assert_eq!(read_holder(&path).unwrap().status, "stopping now");
-        lock.set_status("x");
-        assert_eq!(read_holder(&path).unwrap().status, "x");
+        assert_eq!(read_holder(&path).unwrap().status, "starting");
         drop(lock);
         assert!(!path.exists());
         take(&path).unwrap();
@@ -383,7 +423,7 @@ mod tests {
             for _ in 0..8 {
                 s.spawn(|| {
                     let wait = Duration::from_secs(60);
-                    let lock = Lock::acquire(&path, "VE 101", "testing", wait).unwrap();
+                    let lock = Lock::acquire(None, &path, "VE 101", "testing", wait).unwrap();
                     assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
                     sleep(Duration::from_millis(5));
                     inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Undo stack of multi-step operations, its guard process, and fault points.
+//! Undo stack of multi-step operations, and fault points.
 //!
 //! Before a step changes something, [`Stack::push`] names how to take it
 //! back.  A stack that is dropped without [`Stack::commit`] takes everything
-//! back in reverse order.  So does the *guard* when the command is killed: a
-//! process forked at the start, in a session of its own, that receives the
-//! same list through a pipe and acts when the pipe ends without a commit.
-//! The guard shares the command's lock file description, so the VE stays
-//! locked until it is done.
+//! back in reverse order.  So does the [`Guard`] when the command is killed:
+//! the one of the lock that the operation holds, or else one of its own.
 //!
 //! What lives in the kernel (the VE, its cgroups, its mounts) needs no entry:
 //! it goes with the last descriptor.
@@ -18,23 +15,19 @@
 use crate::error::Code;
 use crate::error::Error;
 use crate::error::Result;
-use crate::error::ResultExt;
+use crate::guard::Guard;
 use crate::id::Veid;
 use crate::kernel::Kernel;
+use crate::lock::Lock;
 use nix::libc;
 use nix::sys::signal::SigAction;
 use nix::sys::signal::SigHandler;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signal::sigaction;
-use nix::unistd::ForkResult;
-use nix::unistd::Pid;
 use serde::Deserialize;
 use serde::Serialize;
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -57,50 +50,37 @@ pub enum Undo {
     Unmount(PathBuf),
     /// Rename back, from the second to the first.
     Rename(PathBuf, PathBuf),
-    /// Remove a lock file if it names this process.
-    Unlock(PathBuf, u32),
     /// Wait until the kernel has forgotten a VE whose descriptor is closed.
     Gone(u32),
-}
-
-#[derive(Serialize, Deserialize)]
-enum Message {
-    Push(Undo),
-    Commit,
 }
 
 /// The undo stack of one operation.
 pub struct Stack<'k> {
     kernel: &'k dyn Kernel,
     done: RefCell<Vec<Undo>>,
-    guard: Option<(File, Pid)>,
+    /// Guard of an operation without a lock.
+    own: Option<Guard>,
+    lock: &'k Lock,
     committed: bool,
 }
 
 impl<'k> Stack<'k> {
-    /// An empty stack with its guard. The process must have one thread.
+    /// An empty stack. The process must have one thread.
     ///
     /// # Errors
     /// No pipe or process to be had.
-    pub fn new(kernel: &'k dyn Kernel) -> Result<Self> {
-        let guard = Some(guard(kernel)?);
+    pub fn new(kernel: &'k dyn Kernel, lock: &'k Lock) -> Result<Self> {
+        let own = match lock.guard() {
+            Some(_) => None,
+            None => Some(Guard::new(kernel, None)?),
+        };
         Ok(Self {
             kernel,
             done: RefCell::new(Vec::new()),
-            guard,
+            own,
+            lock,
             committed: false,
         })
-    }
-
-    /// As [`Stack::new`], for an operation that holds the lock of a VE. Its
-    /// file goes last.
-    ///
-    /// # Errors
-    /// No pipe or process to be had.
-    pub fn locked(kernel: &'k dyn Kernel, lock: &Path) -> Result<Self> {
-        let stack = Self::new(kernel)?;
-        stack.push(Undo::Unlock(lock.to_path_buf(), std::process::id()))?;
-        Ok(stack)
     }
 
     /// Names how to take back what the caller is about to do.
@@ -108,7 +88,9 @@ impl<'k> Stack<'k> {
     /// # Errors
     /// The guard is gone.
     pub fn push(&self, undo: Undo) -> Result<()> {
-        self.tell(&Message::Push(undo.clone()))?;
+        if let Some(guard) = self.guard() {
+            guard.push(&undo)?;
+        }
         self.done.borrow_mut().push(undo);
         Ok(())
     }
@@ -127,21 +109,15 @@ impl<'k> Stack<'k> {
     /// # Errors
     /// The guard is gone, so that nobody knows whether it agreed.
     pub fn commit(mut self) -> Result<()> {
-        self.tell(&Message::Commit)?;
+        if let Some(guard) = self.guard() {
+            guard.commit()?;
+        }
         self.committed = true;
         Ok(())
     }
 
-    fn tell(&self, msg: &Message) -> Result<()> {
-        let Some((pipe, _)) = self.guard.as_ref() else {
-            return Ok(());
-        };
-        let mut pipe: &File = pipe;
-        let mut line = serde_json::to_string(msg)
-            .map_err(|e| Error::new(Code::System, "cannot note an undo step").why(e))?;
-        line.push('\n');
-        pipe.write_all(line.as_bytes())
-            .or_err(Code::System, || "the undo guard is gone")
+    fn guard(&self) -> Option<&Guard> {
+        self.own.as_ref().or_else(|| self.lock.guard())
     }
 }
 
@@ -150,16 +126,13 @@ impl Drop for Stack<'_> {
         if !self.committed {
             take_back(self.kernel, &self.done.take());
             // What is taken back already needs no guard.
-            drop(self.tell(&Message::Commit));
-        }
-        if let Some((pipe, pid)) = self.guard.take() {
-            drop(pipe);
-            let _ = nix::sys::wait::waitpid(pid, None);
+            drop(self.guard().map(Guard::commit));
         }
     }
 }
 
-fn take_back(kernel: &dyn Kernel, list: &[Undo]) {
+/// Takes steps back, the last one first.
+pub(crate) fn take_back(kernel: &dyn Kernel, list: &[Undo]) {
     for undo in list.iter().rev() {
         let res = match undo {
             Undo::RemoveTree(path) => remove_tree(path),
@@ -170,7 +143,6 @@ fn take_back(kernel: &dyn Kernel, list: &[Undo]) {
                 .map(drop)
                 .map_err(|e| std::io::Error::other(e.message())),
             Undo::Rename(old, new) => std::fs::rename(new, old),
-            Undo::Unlock(path, pid) => unlock(path, *pid),
             Undo::Gone(id) => wait_gone(kernel, *id),
         };
         if let Err(e) = res {
@@ -183,16 +155,6 @@ fn take_back(kernel: &dyn Kernel, list: &[Undo]) {
                 ));
             }
         }
-    }
-}
-
-fn unlock(path: &Path, pid: u32) -> std::io::Result<()> {
-    let text = std::fs::read_to_string(path)?;
-    let owner = text.lines().next().and_then(|l| l.trim().parse().ok());
-    if owner == Some(pid) {
-        std::fs::remove_file(path)
-    } else {
-        Ok(())
     }
 }
 
@@ -227,64 +189,6 @@ pub fn remove_tree(path: &Path) -> std::io::Result<()> {
     } else {
         std::fs::remove_file(path)
     }
-}
-
-/// Forks the guard; returns the pipe that keeps it waiting.
-fn guard(kernel: &dyn Kernel) -> Result<(File, Pid)> {
-    let what = || "cannot start the undo guard";
-    let (reader, writer) =
-        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).or_err(Code::System, what)?;
-    // SAFETY: the commands have one thread, so the child may do what it likes.
-    match unsafe { nix::unistd::fork() }.or_err(Code::System, what)? {
-        ForkResult::Parent { child } => Ok((File::from(writer), child)),
-        ForkResult::Child => {
-            drop(writer);
-            // A Ctrl-C or a hang-up is for the command; we outlive it.
-            let _ = rustix::process::setsid();
-            for sig in [
-                Signal::SIGINT,
-                Signal::SIGTERM,
-                Signal::SIGHUP,
-                Signal::SIGPIPE,
-            ] {
-                let ignore = SigAction::new(
-                    SigHandler::SigIgn,
-                    nix::sys::signal::SaFlags::empty(),
-                    SigSet::empty(),
-                );
-                // SAFETY: ignoring a signal runs no code.
-                let _ = unsafe { sigaction(sig, &ignore) };
-            }
-            detach_output();
-            watch(kernel, File::from(reader));
-            // SAFETY: ends the process without running the parent's copies of
-            // destructors.
-            unsafe { libc::_exit(0) }
-        }
-    }
-}
-
-/// A reader of the command's output must not wait for the guard.
-fn detach_output() {
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stdin(&null);
-        let _ = rustix::stdio::dup2_stdout(&null);
-        let _ = rustix::stdio::dup2_stderr(&null);
-    }
-}
-
-fn watch(kernel: &dyn Kernel, pipe: File) {
-    let mut list = Vec::new();
-    for line in BufReader::new(pipe).lines() {
-        let Ok(line) = line else { break };
-        match serde_json::from_str(&line) {
-            Ok(Message::Push(undo)) => list.push(undo),
-            Ok(Message::Commit) => return,
-            // Cut off in the middle: the step was not begun.
-            Err(_) => break,
-        }
-    }
-    take_back(kernel, &list);
 }
 
 /// The last signal that asked the operation to give up, 0 for none.

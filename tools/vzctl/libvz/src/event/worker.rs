@@ -42,7 +42,7 @@ fn stopped(ctx: &Ctx<'_>, id: Veid) -> Result<()> {
     if !ctx.paths.ve_conf(id).exists() {
         return Ok(());
     }
-    let _lock = Lock::take(&ctx.paths, id, "cleaning", LOCK_TIMEOUT)?;
+    let _lock = Lock::take(ctx.kernel, &ctx.paths, id, "cleaning", LOCK_TIMEOUT)?;
     // Whoever held the lock may have cleaned up, or started it again.
     match ctx.config(id) {
         Ok(conf) => state::clean_leftover(ctx, &conf),
@@ -54,7 +54,7 @@ fn rebooted(ctx: &Ctx<'_>, id: Veid) -> Result<()> {
     if !ctx.paths.ve_conf(id).exists() {
         return Ok(());
     }
-    let _lock = Lock::take(&ctx.paths, id, "rebooting", LOCK_TIMEOUT)?;
+    let lock = Lock::take(ctx.kernel, &ctx.paths, id, "rebooting", LOCK_TIMEOUT)?;
     // Gone after a stop from the node: then it is to stay down.
     if !state::is_leftover(ctx, id) || !ctx.paths.reboot_mark(id).exists() {
         return Ok(());
@@ -66,6 +66,7 @@ fn rebooted(ctx: &Ctx<'_>, id: Veid) -> Result<()> {
     start::start(
         ctx,
         &conf,
+        &lock,
         &args::Start {
             force: true,
             ..args::Start::default()

@@ -2,6 +2,7 @@
 //! Template caches: `NAME.tar.zst` with `NAME.manifest.json` beside it.
 
 use crate::ctx::Ctx;
+use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::pkg::Fail;
 use crate::pkg::Failure;
@@ -153,7 +154,8 @@ pub fn build(
     std::fs::create_dir_all(&dir).map_err(|e| failed(recipe, e))?;
     let _lock = lock(ctx, recipe)?;
     undo::catch_interrupts();
-    let stack = Stack::new(ctx.kernel)?;
+    let none = Lock::none();
+    let stack = Stack::new(ctx.kernel, &none)?;
     let work = dir.join(format!(".build-{}", recipe.name));
     stack.push(Undo::RemoveTree(work.clone()))?;
     // We hold the lock: what is there was left by a crash.

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::error::ResultExt;
 use crate::id;
 use crate::id::Veid;
+use crate::lock;
 use crate::lock::Lock;
 use crate::names;
 use crate::output::Outcome;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 
 /// Steps of create, in order; each is a fault point.
 pub const STEPS: &[&str] = &[
+    lock::STEP,
     "ids",
     "private",
     "unpack",
@@ -59,7 +61,7 @@ pub fn create(ctx: &Ctx<'_>, wanted: Option<Veid>, args: &args::Create) -> Resul
                 .hint(format!("vzctl create {id} --force-reserved")),
         );
     }
-    let (id, lock) = lock(ctx, wanted)?;
+    let (id, lock) = take_lock(ctx, wanted)?;
     let (mut conf, sample) = config(ctx, id, args)?;
     let private = conf.private(&ctx.paths);
     if private.symlink_metadata().is_ok() {
@@ -74,7 +76,7 @@ pub fn create(ctx: &Ctx<'_>, wanted: Option<Veid>, args: &args::Create) -> Resul
         return Ok(plan(ctx, &conf, &template));
     }
     undo::catch_interrupts();
-    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
+    let stack = Stack::new(ctx.kernel, &lock)?;
     stack.step("ids")?;
     let base = slot::choose(ctx, &conf, &stack)?;
     conf.set("LOCAL_UID", &base.to_string())?;
@@ -118,7 +120,7 @@ pub fn create(ctx: &Ctx<'_>, wanted: Option<Veid>, args: &args::Create) -> Resul
 }
 
 /// Takes the lock of the wanted id, or of the next free one.
-fn lock(ctx: &Ctx<'_>, wanted: Option<Veid>) -> Result<(Veid, Lock)> {
+fn take_lock(ctx: &Ctx<'_>, wanted: Option<Veid>) -> Result<(Veid, Lock)> {
     if let Some(id) = wanted {
         return Ok((id, ctx.lock(id, "creating")?));
     }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::error::ResultExt;
 use crate::id::Veid;
+use crate::lock;
 use crate::names;
 use crate::output::Outcome;
 use crate::undo;
@@ -24,7 +25,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 /// Steps of destroy, in order; each is a fault point.
-pub const STEPS: &[&str] = &["tree", "config", "scripts", "name", "commit"];
+pub const STEPS: &[&str] = &[lock::STEP, "tree", "config", "scripts", "name", "commit"];
 
 /// Files beside the configuration that belong to one VE.
 const SCRIPTS: [&str; 6] = ["premount", "mount", "start", "stop", "umount", "postumount"];
@@ -64,7 +65,7 @@ pub fn destroy(ctx: &Ctx<'_>, id: Veid, args: &args::Destroy) -> Result<Outcome>
         ));
         return Ok(Outcome::silent());
     }
-    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
+    let stack = Stack::new(ctx.kernel, &lock)?;
     stack.step("tree")?;
     let moved = move_tree(&private, &kept, &stack).map_err(|e| e.context(failed()))?;
     stack.step("config")?;

@@ -45,7 +45,7 @@ pub fn start(ctx: &Ctx<'_>, id: Veid, args: &args::Start) -> Result<Outcome> {
         return plan_start(ctx, &conf);
     }
     let lock = ctx.lock(id, "starting")?;
-    start::start(ctx, &conf, args)?;
+    start::start(ctx, &conf, &lock, args)?;
     drop(lock);
     Ok(Outcome::done(format!("{} was started", ctx.label(id))))
 }
@@ -103,7 +103,7 @@ pub fn restart(ctx: &Ctx<'_>, id: Veid, args: &args::Restart) -> Result<Outcome>
     }
     let lock = ctx.lock(id, "restarting")?;
     stop::stop(ctx, &conf, &args.stop)?;
-    start::start(ctx, &conf, &args.start)?;
+    start::start(ctx, &conf, &lock, &args.start)?;
     drop(lock);
     Ok(Outcome::done(format!("{} was restarted", ctx.label(id))))
 }
@@ -129,7 +129,7 @@ pub fn mount(ctx: &Ctx<'_>, id: Veid) -> Result<Outcome> {
         )
         .why(format!("at {}", root.display())));
     }
-    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
+    let stack = Stack::new(ctx.kernel, &lock)?;
     mount::mount(ctx, &conf, &stack)?;
     stack.commit()?;
     drop(lock);

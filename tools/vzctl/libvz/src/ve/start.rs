@@ -18,6 +18,8 @@ use crate::error::ResultExt;
 use crate::id::Veid;
 use crate::kernel;
 use crate::kernel::Ve;
+use crate::lock;
+use crate::lock::Lock;
 use crate::params;
 use crate::undo;
 use crate::undo::Stack;
@@ -42,6 +44,7 @@ use std::time::Instant;
 /// Steps of start, in order; each is a fault point. Those of the child follow
 /// "init" as [`Step`].
 pub const STEPS: &[&str] = &[
+    lock::STEP,
     "premount",
     "mountpoint",
     "mount",
@@ -83,15 +86,13 @@ const REMOVED: [&str; 13] = [
     "bpf",
 ];
 
-/// Starts a VE whose lock the caller holds.
+/// Starts a VE whose lock the caller holds and hands in.
 ///
 /// # Errors
 /// See tools' exit codes; everything done is undone.
-pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
+pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, lock: &Lock, args: &args::Start) -> Result<()> {
     let id = conf.id();
     undo::catch_interrupts();
-    // First of all: a lock whose owner is killed without a guard stays behind.
-    let stack = Stack::locked(ctx.kernel, &ctx.paths.lock_file(id))?;
     check(ctx, conf, args)?;
     state::clean_leftover(ctx, conf)?;
     let base = slot::of(conf)?;
@@ -99,6 +100,7 @@ pub fn start(ctx: &Ctx<'_>, conf: &VeConfig, args: &args::Start) -> Result<()> {
     let bset = capabilities(conf)?;
     let root = conf.root(&ctx.paths);
     let mounted = ctx.kernel.is_mounted(&root)?;
+    let stack = Stack::new(ctx.kernel, lock)?;
     if mounted {
         ctx.out
             .detail(1, &format!("{} is mounted already", root.display()));
