@@ -126,17 +126,17 @@ static ssize_t ubc_skew_write(struct file *file, const char __user *buf,
 			      size_t len, loff_t *pos)
 {
 	char text[64], name[16];
-	ssize_t ret;
 	u32 id;
 	s64 n;
 
-	ret = simple_write_to_buffer(text, sizeof(text) - 1, pos, buf, len);
-	if (ret < 0)
-		return ret;
-	text[ret] = 0;
-	if (ret != len || sscanf(text, "%u %15s %lld", &id, name, &n) != 3)
+	if (len >= sizeof(text))
 		return -EINVAL;
-	return ubc_recount_skew(id, name, n) ?: ret;
+	if (copy_from_user(text, buf, len))
+		return -EFAULT;
+	text[len] = 0;
+	if (sscanf(text, "%u %15s %lld", &id, name, &n) != 3)
+		return -EINVAL;
+	return ubc_recount_skew(id, name, n) ?: (ssize_t)len;
 }
 
 static const struct file_operations ubc_skew_fops = {

@@ -2,7 +2,6 @@
 /* Counters of things: files, sockets, terminals, processes. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,10 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "lib/units.h"
 
 #define ID 8000
 #define KEEP 512
-
-static long open_file(long on)
-{
-	return on ? keep_fd(open("/dev/null", O_RDONLY | O_CLOEXEC)) : close_kept();
-}
 
 static long make_eventfd(long on)
 {
@@ -39,19 +34,9 @@ static long make_pipe(long on)
 	return keep_fd(p[0]) | keep_fd(p[1]);
 }
 
-static long tcp_socket(long on)
-{
-	return on ? keep_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
-}
-
 static long tcp6_socket(long on)
 {
 	return on ? keep_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
-}
-
-static long unix_socket(long on)
-{
-	return on ? keep_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) : close_kept();
 }
 
 static long udp_socket(long on)
@@ -75,35 +60,8 @@ static long unix_pair(long on)
 	return keep_fd(p[0]) | keep_fd(p[1]);
 }
 
-static long open_pty(long on)
-{
-	return on ? keep_fd(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)) : close_kept();
-}
-
-static pid_t children[KEEP];
-static int nchildren;
-
-/* A process that sleeps; fork() without the library's handlers. */
-static long make_process(long on)
-{
-	pid_t pid;
-
-	if (!on) {
-		while (nchildren) {
-			kill(children[--nchildren], SIGKILL);
-			waitpid(children[nchildren], NULL, 0);
-		}
-		return 0;
-	}
-	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-	if (!pid)
-		for (;;)
-			syscall(SYS_pause);
-	if (pid < 0)
-		return -1;
-	children[__atomic_fetch_add(&nchildren, 1, __ATOMIC_SEQ_CST)] = pid;
-	return 0;
-}
+static pid_t zombies[KEEP];
+static int nzombies;
 
 /* A process that is dead but not waited for. */
 static long make_zombie(long on)
@@ -112,8 +70,8 @@ static long make_zombie(long on)
 	pid_t pid;
 
 	if (!on) {
-		while (nchildren)
-			waitpid(children[--nchildren], NULL, 0);
+		while (nzombies)
+			waitpid(zombies[--nzombies], NULL, 0);
 		return 0;
 	}
 	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
@@ -122,39 +80,29 @@ static long make_zombie(long on)
 	if (pid < 0)
 		return -1;
 	check_ok(waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
-	children[nchildren++] = pid;
+	zombies[nzombies++] = pid;
 	return 0;
 }
 
-static const struct unit numfile_open = {
-	"numfile", UB_NUMFILE, open_file, ENFILE, 1 };
 static const struct unit numfile_eventfd = {
 	"numfile", UB_NUMFILE, make_eventfd, ENFILE, 1 };
 static const struct unit numfile_pipe = {
 	"numfile", UB_NUMFILE, make_pipe, ENFILE, 2 };
-static const struct unit numtcpsock_v4 = {
-	"numtcpsock", UB_NUMTCPSOCK, tcp_socket, ENOBUFS, 1 };
 static const struct unit numtcpsock_v6 = {
 	"numtcpsock", UB_NUMTCPSOCK, tcp6_socket, ENOBUFS, 1 };
-static const struct unit numothersock_unix = {
-	"numothersock", UB_NUMOTHERSOCK, unix_socket, ENOMEM, 1 };
 static const struct unit numothersock_pair = {
 	"numothersock", UB_NUMOTHERSOCK, unix_pair, ENOMEM, 2 };
 static const struct unit numothersock_udp = {
 	"numothersock", UB_NUMOTHERSOCK, udp_socket, ENOBUFS, 1 };
 static const struct unit numothersock_netlink = {
 	"numothersock", UB_NUMOTHERSOCK, netlink_socket, ENOMEM, 1 };
-static const struct unit numpty_open = {
-	"numpty", UB_NUMPTY, open_pty, ENOMEM, 1 };
-static const struct unit numproc_fork = {
-	"numproc", UB_NUMPROC, make_process, ENOMEM, 1 };
 static const struct unit numproc_zombie = {
 	"numproc", UB_NUMPROC, make_zombie, ENOMEM, 1 };
 
 /* open(): barrier, errno ENFILE, failcnt, live limits, held 0 after stop. */
 static void numfile_open_bounds(void)
 {
-	drive_hard(ID, &numfile_open);
+	drive_hard(ID, &unit_numfile);
 }
 
 /* Files that no path leads to count the same. */
@@ -172,7 +120,7 @@ static void numfile_pipe_bounds(void)
 /* socket(AF_INET, SOCK_STREAM): ENOBUFS at the barrier. */
 static void numtcpsock_v4_bounds(void)
 {
-	drive_hard(ID, &numtcpsock_v4);
+	drive_hard(ID, &unit_numtcpsock);
 }
 
 static void numtcpsock_v6_bounds(void)
@@ -191,7 +139,7 @@ static void numtcpsock_v6_bounds(void)
 /* UNIX sockets: ENOMEM. */
 static void numothersock_unix_bounds(void)
 {
-	drive_hard(ID, &numothersock_unix);
+	drive_hard(ID, &unit_numothersock);
 }
 
 /* A pair costs two, and is refused as a whole. */
@@ -214,13 +162,13 @@ static void numothersock_netlink_bounds(void)
 /* /dev/ptmx: ENOMEM. */
 static void numpty_bounds(void)
 {
-	drive_hard(ID, &numpty_open);
+	drive_hard(ID, &unit_numpty);
 }
 
 /* fork(): ENOMEM. */
 static void numproc_fork_bounds(void)
 {
-	drive_hard(ID, &numproc_fork);
+	drive_hard(ID, &unit_numproc);
 }
 
 /* Zombies hold their place until reaped. */
@@ -232,32 +180,11 @@ static void numproc_zombie_bounds(void)
 /* A full VE does not disturb its neighbour. */
 static void neighbours(void)
 {
-	drive_neighbour(ID, &numfile_open);
-	drive_neighbour(ID, &numtcpsock_v4);
-	drive_neighbour(ID, &numothersock_unix);
-	drive_neighbour(ID, &numpty_open);
-	drive_neighbour(ID, &numproc_fork);
-}
-
-/* 64 threads at the barrier: exactly the free places are given out. */
-static void threads_numfile(void)
-{
-	drive_threads(ID, &numfile_open, 100);
-}
-
-static void threads_numothersock(void)
-{
-	drive_threads(ID, &numothersock_unix, 100);
-}
-
-static void threads_numtcpsock(void)
-{
-	drive_threads(ID, &numtcpsock_v4, 100);
-}
-
-static void threads_numproc(void)
-{
-	drive_threads(ID, &numproc_fork, 100);
+	drive_neighbour(ID, &unit_numfile);
+	drive_neighbour(ID, &unit_numtcpsock);
+	drive_neighbour(ID, &unit_numothersock);
+	drive_neighbour(ID, &unit_numpty);
+	drive_neighbour(ID, &unit_numproc);
 }
 
 /* An idle minimal VE is one process, no TCP socket and no terminal. */
@@ -287,9 +214,5 @@ static const struct vz_case cases[] = {
 	VZ_CASE(numothersock_netlink_bounds),
 	VZ_CASE(numpty_bounds),
 	VZ_CASE(neighbours),
-	VZ_CASE(threads_numfile),
-	VZ_CASE(threads_numothersock),
-	VZ_CASE(threads_numtcpsock),
-	VZ_CASE(threads_numproc),
 };
 VZ_MAIN(cases)
