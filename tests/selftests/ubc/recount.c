@@ -188,29 +188,31 @@ static int any_kind(unsigned int n)
 #define HELD 16
 
 /*
- * Sends new descriptors and some of those that came to both ends, keeps the
- * last ones that came, closes the others; counts rounds.
+ * Sends new descriptors and some of those that came from one end to the other,
+ * keeps the last ones that came from each, closes the others; counts rounds.
  */
 static void pass(unsigned int n, volatile long *rounds)
 {
-	static int held[HELD];
-	int i, fd;
+	static int held[ENDS][HELD];
+	unsigned int at, to, i;
+	int fd, old;
 
 	memset(held, -1, sizeof(held));
 	for (;; n++) {
-		int *old = &held[n % HELD];
-
-		fd = n % 3 || *old < 0 ? any_kind(n) : dup(*old);
+		at = n / ENDS % HELD;
+		to = n % ENDS;
+		old = held[!to][at];
+		fd = n % 3 || old < 0 ? any_kind(n) : dup(old);
 		check(fd >= 0);
 		/* Full now and then: the other side is slow. */
-		fd_send(ends[n % ENDS], fd);
+		fd_send(ends[to], fd);
 		close(fd);
 		for (i = 0; i < ENDS; i++) {
 			fd = fd_recv(ends[i], MSG_DONTWAIT);
 			if (fd < 0)
 				continue;
-			close(*old);
-			*old = fd;
+			close(held[i][at]);
+			held[i][at] = fd;
 		}
 		++*rounds;
 	}
