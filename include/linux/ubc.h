@@ -17,6 +17,7 @@
 #include <linux/err.h>
 #include <linux/limits.h>
 #include <linux/types.h>
+#include <linux/ubc_count.h>
 #include <uapi/linux/ubc.h>
 
 struct cgroup;
@@ -41,24 +42,13 @@ struct tty_struct;
 struct ubc;
 struct xt_table_info;
 
-/* What refuses a charge: its value after the charge may reach the bound. */
-enum ubc_severity {
-	UBC_HARD,	/* barrier: the caller can report an error and live on */
-	UBC_SOFT,	/* limit: a refusal kills or breaks something */
-	UBC_FORCE,	/* nothing */
-};
-
 #ifdef CONFIG_UBC
 
-#include <linux/jump_label_ratelimit.h>
 #include <linux/mm_types.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-
-extern struct static_key_false_deferred ubc_key;
 
 /* Life cycle, called by whoever owns a container (kernel/ve).  May sleep. */
 
@@ -99,104 +89,6 @@ int ubc_set_limit_id(u32 id, u32 res, unsigned long barrier,
  */
 int ubc_attach_current(struct ubc *ub);
 
-/* The engine (Rust).  Any context but NMI; @ub is not NULL. */
-int ubc_charge_slow(struct ubc *ub, enum ubc_resource res, unsigned long n,
-		    enum ubc_severity sev);
-void ubc_uncharge_slow(struct ubc *ub, enum ubc_resource res, unsigned long n);
-void ubc_get(struct ubc *ub);
-void ubc_put(struct ubc *ub);
-u32 ubc_id(const struct ubc *ub);
-int ubc_replace_charge(struct ubc **new, unsigned long n, struct ubc **old,
-		       unsigned long m);
-void ubc_fail(struct ubc *ub, enum ubc_resource res);
-
-static inline bool ubc_enabled(void)
-{
-	return static_branch_unlikely(&ubc_key.key);
-}
-
-/*
- * Per-CPU stock: units that a UB holds and nobody uses.  A slot belongs to
- * whatever CPU comes by, so each change is one compare-and-exchange, and a
- * charge that meets a bound empties all of them first (bean.rs).  Preemption is
- * off because ubc_destroy() waits for a grace period when it has forbidden
- * stock.
- */
-enum ubc_stocked {
-	UBC_STOCK_NUMFILE,
-	UBC_STOCK_PRIVVMPAGES,
-	UBC_STOCK_DCACHESIZE,
-	UBC_STOCKS,
-};
-
-/* Units fetched at a time; a slot holds at most twice as many. */
-enum ubc_batch {
-	UBC_BATCH_NUMFILE = 8,
-	UBC_BATCH_PRIVVMPAGES = 256,
-	UBC_BATCH_DCACHESIZE = 16384,
-};
-
-/*
- * Units in the low half.  The high half counts how often some were put there:
- * a slot that was seen empty is empty still if that has not changed.
- */
-struct ubc_stock {
-	s64 slot[UBC_STOCKS];
-};
-
-#define UBC_STOCK_PUT	((s64)BIT_ULL(32))
-
-/* The head of a UB; the rest is Rust's (bean.rs). */
-struct ubc {
-	struct ubc_stock __percpu *stock;
-	unsigned int stocking[UBC_STOCKS];	/* may this stock grow now? */
-};
-
-static __always_inline bool ubc_stock_change(struct ubc *ub, enum ubc_stocked i,
-					     int change, unsigned int max)
-{
-	s64 *slot, old, new;
-	bool done;
-
-	preempt_disable();
-	slot = &this_cpu_ptr(ub->stock)->slot[i];
-	old = READ_ONCE(*slot);
-	new = old + change + (change > 0 ? UBC_STOCK_PUT : 0);
-	done = (change < 0 || READ_ONCE(ub->stocking[i])) &&
-	       (u32)new <= max && try_cmpxchg(slot, &old, new);
-	preempt_enable();
-	return done;
-}
-
-/* Takes (n < 0) or keeps units, if @res has stock and the slot is up to it. */
-static __always_inline bool ubc_stock(struct ubc *ub, enum ubc_resource res,
-				      long n)
-{
-	enum ubc_stocked i;
-	int batch;
-
-	if (!__builtin_constant_p(res))
-		return false;
-	switch (res) {
-	case UBC_NUMFILE:
-		i = UBC_STOCK_NUMFILE;
-		batch = UBC_BATCH_NUMFILE;
-		break;
-	case UBC_PRIVVMPAGES:
-		i = UBC_STOCK_PRIVVMPAGES;
-		batch = UBC_BATCH_PRIVVMPAGES;
-		break;
-	case UBC_DCACHESIZE:
-		i = UBC_STOCK_DCACHESIZE;
-		batch = UBC_BATCH_DCACHESIZE;
-		break;
-	default:
-		return false;
-	}
-	return n >= -batch && n <= batch &&
-	       ubc_stock_change(ub, i, n, 2 * batch);
-}
-
 /* The UB that pays for what this context creates; interrupts act for the host. */
 static inline struct ubc *ubc_current(void)
 {
@@ -204,19 +96,17 @@ static inline struct ubc *ubc_current(void)
 }
 
 /* 0 or -ENOMEM. */
-static inline int ubc_charge(struct ubc *ub, enum ubc_resource res,
-			     unsigned long n, enum ubc_severity sev)
+static __always_inline int ubc_charge(struct ubc *ub, enum ubc_resource res,
+				      unsigned long n, enum ubc_severity sev)
 {
-	if (ubc_enabled() && ub)
-		return ubc_charge_slow(ub, res, n, sev);
-	return 0;
+	return ubc_enabled() && ub ? ubc_count(ub, res, n, sev) : 0;
 }
 
 static __always_inline void ubc_uncharge(struct ubc *ub, enum ubc_resource res,
 					 unsigned long n)
 {
-	if (ubc_enabled() && ub && !ubc_stock(ub, res, n))
-		ubc_uncharge_slow(ub, res, n);
+	if (ubc_enabled() && ub)
+		ubc_uncount(ub, res, n);
 }
 
 /* Charge one unit to whoever acts: its UB, NULL (host) or ERR_PTR(-ENOMEM). */
@@ -224,8 +114,7 @@ static __always_inline struct ubc *ubc_charge_current(enum ubc_resource res)
 {
 	struct ubc *ub = ubc_current();
 
-	if (ub && !ubc_stock(ub, res, -1) &&
-	    ubc_charge_slow(ub, res, 1, UBC_HARD))
+	if (ub && ubc_count(ub, res, 1, UBC_HARD))
 		return ERR_PTR(-ENOMEM);
 	return ub;
 }
@@ -234,28 +123,31 @@ static __always_inline struct ubc *ubc_charge_current(enum ubc_resource res)
  * Objects that name their payer in a field.  A refused object stays without
  * one, and so does what the host makes.
  */
-static inline int ubc_owner_charge(struct ubc **owner, enum ubc_resource res,
-				   unsigned long n, enum ubc_severity sev)
+static __always_inline int ubc_owner_charge(struct ubc **owner,
+					    enum ubc_resource res,
+					    unsigned long n,
+					    enum ubc_severity sev)
 {
 	struct ubc *ub = *owner ? NULL : ubc_current();
 
 	if (!ub)
 		return 0;
-	if (ubc_charge_slow(ub, res, n, sev))
+	if (ubc_count(ub, res, n, sev))
 		return -ENOMEM;
 	*owner = ub;
 	return 0;
 }
 
 /* The charge is the reference: forget the owner with it. */
-static inline void ubc_owner_uncharge(struct ubc **owner, enum ubc_resource res,
-				      unsigned long n)
+static __always_inline void ubc_owner_uncharge(struct ubc **owner,
+					       enum ubc_resource res,
+					       unsigned long n)
 {
 	struct ubc *ub = *owner;
 
 	if (ub) {
 		*owner = NULL;
-		ubc_uncharge_slow(ub, res, n);
+		ubc_uncount(ub, res, n);
 	}
 }
 
@@ -268,7 +160,7 @@ static inline struct ubc *ubc_task_charge(const struct kernel_clone_args *args)
 	if (!ubc_enabled())
 		return NULL;
 	ub = args->ub ?: current->ub;
-	if (ub && ubc_charge_slow(ub, UBC_NUMPROC, 1, UBC_HARD))
+	if (ub && ubc_count(ub, UBC_NUMPROC, 1, UBC_HARD))
 		return ERR_PTR(-ENOMEM);
 	return ub;
 }
@@ -280,7 +172,7 @@ static inline void ubc_task_uncharge(struct task_struct *p)
 
 	if (ubc_enabled() && ub) {
 		WRITE_ONCE(p->ub, NULL);
-		ubc_uncharge_slow(ub, UBC_NUMPROC, 1);
+		ubc_uncount(ub, UBC_NUMPROC, 1);
 	}
 }
 
@@ -316,7 +208,7 @@ static inline int ubc_siginfo_charge(struct ubc **owner, struct ubc *ub, int for
 	*owner = NULL;
 	if (!ubc_enabled() || !ub)
 		return 0;
-	if (ubc_charge_slow(ub, UBC_NUMSIGINFO, 1, force ? UBC_FORCE : UBC_HARD))
+	if (ubc_count(ub, UBC_NUMSIGINFO, 1, force ? UBC_FORCE : UBC_HARD))
 		return -ENOMEM;
 	*owner = ub;
 	return 0;

@@ -29,7 +29,13 @@ use crate::{
     },
     stock::Stock, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::{
+        offset_of,
+        size_of, //
+    },
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     prelude::*,
@@ -57,9 +63,8 @@ use kernel::{
 pub(crate) struct Beancounter {
     /// What C code uses on its fast paths; must be the first field.
     head: Opaque<bindings::ubc>,
+    /// C code finds them there.
     counters: [Counter; resource::COUNT],
-    /// The owner, open files, address spaces, and one for each resource that is not zero.
-    refs: Atomic<i64>,
     /// How close each resource is to its bound.
     pub(crate) levels: Levels,
     /// TCP sockets that no file refers to any more. Each of them is charged to this UB.
@@ -80,6 +85,9 @@ pub(crate) struct Beancounter {
     _key: Option<Key>,
 }
 
+// `struct ubc` ends with them.
+const _: () = assert!(offset_of!(Beancounter, counters) == size_of::<bindings::ubc>());
+
 // SAFETY: A `Beancounter` consists of atomics, constants and `Glue`, which is `Send`.
 unsafe impl Send for Beancounter {}
 
@@ -90,7 +98,7 @@ unsafe impl Sync for Beancounter {}
 // All instances are made by `Beancounter::new` with one reference.
 unsafe impl AlwaysRefCounted for Beancounter {
     fn inc_ref(&self) {
-        self.refs.fetch_add(1, Relaxed);
+        self.refs().fetch_add(1, Relaxed);
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
@@ -111,7 +119,6 @@ impl Beancounter {
                     let (barrier, limit) = Resource::from_index(index).initial_bounds();
                     Counter::new(barrier, limit)
                 }),
-                refs: Atomic::new(1),
                 levels <- Levels::new(),
                 tcp_orphans: Atomic::new(0),
                 dying: AtomicFlag::new(false),
@@ -124,6 +131,7 @@ impl Beancounter {
             }? Error),
             GFP_KERNEL,
         )?;
+        ub.refs().store(1, Relaxed);
         ub.glue.set_owner(&ub);
         ub.stocks().for_each(|stock| stock.update());
         Ok(ub)
@@ -177,6 +185,14 @@ impl Beancounter {
         unsafe { Atomic::from_ptr(&raw mut (*head).stocking[index as usize]) }
     }
 
+    /// The owner, open files, address spaces, and one for each resource that is not zero.
+    fn refs(&self) -> &Atomic<i64> {
+        let head = self.head.get();
+
+        // SAFETY: As above; an `atomic64_t` is a wrapped `s64` that is changed atomically only.
+        unsafe { Atomic::from_ptr(&raw mut (*head).refs.counter) }
+    }
+
     pub(crate) fn glue(&self) -> &Glue {
         &self.glue
     }
@@ -201,10 +217,10 @@ impl Beancounter {
 
     /// Takes a reference unless the last one is gone.
     pub(crate) fn try_get(&self) -> bool {
-        let mut old = self.refs.load(Relaxed);
+        let mut old = self.refs().load(Relaxed);
 
         while old > 0 {
-            match self.refs.cmpxchg(old, old + 1, Relaxed) {
+            match self.refs().cmpxchg(old, old + 1, Relaxed) {
                 Ok(_) => return true,
                 Err(seen) => old = seen,
             }
@@ -214,11 +230,11 @@ impl Beancounter {
 
     /// Whether anything but the caller's own reference keeps the UB.
     pub(crate) fn is_shared(&self) -> bool {
-        self.refs.load(Relaxed) > 1
+        self.refs().load(Relaxed) > 1
     }
 
     fn drop_ref(&self) {
-        if self.refs.fetch_sub(1, Full) == 1 {
+        if self.refs().fetch_sub(1, Full) == 1 {
             self.glue.release_later();
         }
     }
@@ -265,6 +281,14 @@ impl Beancounter {
         self.glue.failed(res);
         // No charge does that for what is counted elsewhere.
         if matches!(res, Resource::PHYSPAGES | Resource::SWAPPAGES) {
+            self.judge(res);
+        }
+    }
+
+    /// What is left to do when C code has charged and brought `held` to this value.
+    pub(crate) fn note(&self, res: Resource, held: i64) {
+        self.counter(res).raise_maxheld(held);
+        if self.counter(res).is_above() {
             self.judge(res);
         }
     }

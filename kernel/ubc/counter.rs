@@ -5,7 +5,12 @@
 //! Pure arithmetic on atomics: no locks, no allocation, nothing that sleeps or wakes, so it may be
 //! used in any context.
 
+use core::mem::{
+    offset_of,
+    size_of, //
+};
 use kernel::{
+    bindings,
     pr_warn_once,
     prelude::*,
     sync::{
@@ -65,6 +70,19 @@ pub(crate) struct Counter {
     low: Atomic<i64>,
     high: Atomic<i64>,
 }
+
+// C code knows it as `struct ubc_counter`.
+const _: () = {
+    use bindings::ubc_counter as C;
+
+    assert!(size_of::<Counter>() == size_of::<C>());
+    assert!(offset_of!(Counter, held) == offset_of!(C, held));
+    assert!(offset_of!(Counter, maxheld) == offset_of!(C, maxheld));
+    assert!(offset_of!(Counter, barrier) == offset_of!(C, barrier));
+    assert!(offset_of!(Counter, limit) == offset_of!(C, limit));
+    assert!(offset_of!(Counter, low) == offset_of!(C, low));
+    assert!(offset_of!(Counter, high) == offset_of!(C, high));
+};
 
 /// See [`Counter::moves`].
 const MOVE_DONE: u64 = 1 << 32;

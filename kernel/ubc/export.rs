@@ -201,6 +201,23 @@ pub(crate) unsafe extern "C" fn ubc_charge_slow(
     })
 }
 
+/// Tells what a charge on the fast path has made of a counter.
+///
+/// # Safety
+///
+/// As for [`ubc_charge_slow`].
+#[export]
+pub(crate) unsafe extern "C" fn ubc_charge_note(
+    ub: *mut bindings::ubc,
+    res: bindings::ubc_resource,
+    held: i64,
+) {
+    if let Some(res) = Resource::from_id(res) {
+        // SAFETY: The caller's promise.
+        unsafe { Beancounter::from_raw(ub) }.note(res, held);
+    }
+}
+
 /// Charges a UB; a refusal is not counted, because the caller tries again.
 ///
 /// # Safety

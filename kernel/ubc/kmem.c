@@ -140,6 +140,19 @@ static __always_inline void ubc_objcg_return(struct obj_cgroup *objcg,
 	rcu_read_unlock();
 }
 
+/* Most pages are within the barrier, whoever asks. */
+static bool ubc_kmem_quick(struct obj_cgroup *objcg, unsigned long n)
+{
+	struct ubc *ub;
+	bool done;
+
+	rcu_read_lock();
+	ub = READ_ONCE(objcg->ub);
+	done = !ub || ubc_quick_charge(ub, UBC_KMEMSIZE, n, UBC_HARD);
+	rcu_read_unlock();
+	return done;
+}
+
 /* Most dentries and inodes are paid from stock, which needs no more thought. */
 static bool ubc_dcache_from_stock(struct obj_cgroup *objcg, size_t n)
 {
@@ -187,7 +200,7 @@ int ubc_kmem_charge_slow(struct obj_cgroup *objcg, gfp_t gfp,
 	unsigned long n = (unsigned long)nr_pages << PAGE_SHIFT;
 	enum ubc_severity sev;
 
-	if (!READ_ONCE(objcg->ub))
+	if (ubc_kmem_quick(objcg, n))
 		return 0;
 	sev = ubc_kmem_severity(gfp);
 	if (!ubc_objcg_try(objcg, UBC_KMEMSIZE, n, sev) ||

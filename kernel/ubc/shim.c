@@ -29,6 +29,11 @@
  */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(ubc_key, 60 * HZ);
 EXPORT_SYMBOL_GPL(ubc_key);
+EXPORT_SYMBOL_GPL(ubc_charge_slow);
+EXPORT_SYMBOL_GPL(ubc_uncharge_slow);
+EXPORT_SYMBOL_GPL(ubc_charge_note);
+EXPORT_SYMBOL_GPL(ubc_get);
+EXPORT_SYMBOL_GPL(ubc_put);
 
 /* Around the life of every UB but the host's.  May sleep. */
 void ubc_key_inc(void)
