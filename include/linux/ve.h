@@ -148,6 +148,7 @@ static inline bool ve_proc_visible(struct user_namespace *user_ns, bool ve_only,
 /* kernel/cgroup/cgroup.c */
 struct cgroup *cgroup_kernel_mkdir(struct cgroup *parent, const char *name);
 int cgroup_kernel_enable(struct cgroup *cgrp);
+void cgroup_kernel_pressure_off(struct cgroup *cgrp);
 int cgroup_kernel_destroy(struct cgroup *cgrp);
 /* kernel/nsproxy.c */
 int ve_setns(struct ve *ve, struct pid *init);

@@ -319,7 +319,8 @@ int ve_set_uts(struct pid *init, bool release, const char *text)
 
 /*
  * Make ve/@veid (limits of the host), ve/@veid/ct (root of the VE's cgroup
- * namespace) and ve/@veid/enter (for tasks that enter from the host).
+ * namespace) and ve/@veid/enter (for tasks that enter from the host).  Each
+ * level that counts pressure costs every context switch: only the last does.
  */
 int ve_cgroup_create(u32 veid, struct cgroup **outer, struct cgroup **inner,
 		     struct cgroup **enter)
@@ -332,10 +333,12 @@ int ve_cgroup_create(u32 veid, struct cgroup **outer, struct cgroup **inner,
 	snprintf(path, sizeof(path), "/ve/%u", veid);
 
 	top = cgroup_get_from_path("/ve");
-	if (IS_ERR(top))
+	if (IS_ERR(top)) {
 		top = cgroup_kernel_mkdir(NULL, "ve");
-	if (IS_ERR(top))
-		return PTR_ERR(top);
+		if (IS_ERR(top))
+			return PTR_ERR(top);
+		cgroup_kernel_pressure_off(top);
+	}
 	ret = cgroup_kernel_enable(top);
 	if (ret)
 		goto put_top;
@@ -353,6 +356,7 @@ int ve_cgroup_create(u32 veid, struct cgroup **outer, struct cgroup **inner,
 		ret = PTR_ERR(*outer);
 		goto put_top;
 	}
+	cgroup_kernel_pressure_off(*outer);
 	ret = cgroup_kernel_enable(*outer);
 	if (ret)
 		goto destroy;

@@ -39,6 +39,30 @@ static void reserve_close(void)
 	check_soon(!ub_dirs(ID), 5000);
 }
 
+static void want_pressure(const char *where, char counted)
+{
+	char path[64], text[16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), VE_CGROUP "/%s/cgroup.pressure", where);
+	check(read_file(path, text, sizeof(text)) > 0);
+	check_eq(text[0], counted);
+	snprintf(path, sizeof(path), VE_CGROUP "/%s/cpu.pressure", where);
+	check_eq(stat(path, &st), counted == '1' ? 0 : -1);
+}
+
+/* Pressure is counted on one level of a VE: each costs every switch. */
+static void pressure(void)
+{
+	struct ve ve;
+
+	ve_start(&ve, ID, NULL);
+	want_pressure("7100", '0');
+	want_pressure("7100/ct", '1');
+	want_pressure("7100/enter", '1');
+	ve_stop(&ve);
+}
+
 static long first_look(long unused)
 {
 	char text[256];
@@ -362,6 +386,7 @@ static void lock(void)
 
 static const struct vz_case cases[] = {
 	VZ_CASE(reserve_close),
+	VZ_CASE(pressure),
 	VZ_CASE(create2_twice),
 	VZ_CASE(own_namespaces),
 	VZ_CASE(time_starts_at_zero),
