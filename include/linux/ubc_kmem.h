@@ -32,6 +32,33 @@ void ubc_objcg_inherit_slow(struct obj_cgroup *objcg,
 void ubc_objcg_release_slow(struct obj_cgroup *objcg);
 bool ubc_pagefault_oom_slow(void);
 
+/*
+ * Finding the slab objects that UBs pay for (mm/memcontrol.c).  A cache, as
+ * long as memcg_walk_slabs() runs:
+ */
+struct ubc_slab_cache {
+	const struct kmem_cache *cache;
+	const char *name;
+	slab_flags_t flags;
+	unsigned int size;	/* bytes from one object to the next */
+	unsigned long count;	/* for the callbacks; 0 at first */
+};
+
+struct ubc_slab_walk {
+	/*
+	 * For each object, may not sleep.  @obj may be freed at any time: read
+	 * it nofault.  @ub may be gone: only compare it.
+	 */
+	void (*object)(struct ubc_slab_walk *walk, struct ubc_slab_cache *cache,
+		       const void *obj, const struct ubc *ub);
+	/* If not NULL: afterwards for each cache, in the kernel's order. */
+	void (*cache)(struct ubc_slab_walk *walk,
+		      const struct ubc_slab_cache *cache);
+};
+
+int memcg_walk_slabs(struct ubc_slab_walk *walk);
+int memcg_slab_of(const void *p, const struct kmem_cache **cache);
+
 /* Pages of kernel memory. */
 static inline int ubc_kmem_charge(struct obj_cgroup *objcg, gfp_t gfp,
 				  unsigned int nr_pages)

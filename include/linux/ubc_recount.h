@@ -45,7 +45,6 @@ void ubc_recount_locks(struct ubc_recount *rc);
 #else
 static inline void ubc_recount_locks(struct ubc_recount *rc) { }
 #endif
-void ubc_recount_dcache(struct ubc_recount *rc);
 
 #else /* !CONFIG_UBC_DEBUG */
 

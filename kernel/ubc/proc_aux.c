@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/bc/ID/{precharge,vmaux,nodeinfo}: what a container's memory cgroup
- * and its per-CPU stock say beyond the counters.
+ * /proc/bc/ID beside the counters: how the files are opened, and those that
+ * only say what is in the memory cgroup and the per-CPU stock of a UB.
  */
 #include <linux/memcontrol.h>
 #include <linux/nodemask.h>
 #include <linux/page_counter.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/ubc.h>
 #include <linux/vmstat.h>
 
+#include "proc_aux.h"
 #include "shim.h"
 
 static int ubc_precharge_show(struct seq_file *m, void *v)
@@ -21,8 +23,7 @@ static int ubc_precharge_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static void ubc_aux_line(struct seq_file *m, const char *name,
-			 unsigned long value)
+void ubc_aux_line(struct seq_file *m, const char *name, unsigned long value)
 {
 	seq_printf(m, "\t%-20s %21lu\n", name, value);
 }
@@ -79,24 +80,33 @@ static int ubc_nodeinfo_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* Of whom there is something to say. */
+enum ubc_aux_who {
+	UBC_AUX_ALL,
+	UBC_AUX_UB,	/* not of the host, which nothing is counted for */
+	UBC_AUX_BOUND,	/* and not before a memory cgroup has been bound */
+};
+
 static int ubc_aux_open(struct inode *inode, struct file *file,
-			int (*show)(struct seq_file *m, void *v), bool bound)
+			int (*show)(struct seq_file *m, void *v),
+			enum ubc_aux_who who, size_t size)
 {
 	struct ubc_glue *g = pde_data(inode);
 	int ret = ubc_may_open();
 
 	if (ret)
 		return ret;
-	/* The host's, and one whose owner has not got that far. */
-	if (bound && !ubc_glue_bound(g))
+	if ((who == UBC_AUX_UB && !ubc_generation(g->ub)) ||
+	    (who == UBC_AUX_BOUND && !ubc_glue_bound(g)))
 		return -ENODATA;
-	return single_open(file, show, g);
+	return single_open_size(file, show, g, size);
 }
 
-#define UBC_AUX_OPS(name, bound)					\
+/* @size is how much a read gets at least; with more it is done again. */
+#define UBC_AUX_OPS(name, who, size)					\
 static int ubc_##name##_open(struct inode *inode, struct file *file)	\
 {									\
-	return ubc_aux_open(inode, file, ubc_##name##_show, bound);	\
+	return ubc_aux_open(inode, file, ubc_##name##_show, who, size);	\
 }									\
 static const struct proc_ops ubc_##name##_ops = {			\
 	.proc_open	= ubc_##name##_open,				\
@@ -105,13 +115,32 @@ static const struct proc_ops ubc_##name##_ops = {			\
 	.proc_release	= single_release,				\
 }
 
-UBC_AUX_OPS(precharge, false);
-UBC_AUX_OPS(vmaux, true);
-UBC_AUX_OPS(nodeinfo, true);
+UBC_AUX_OPS(precharge, UBC_AUX_ALL, SZ_4K);
+UBC_AUX_OPS(vmaux, UBC_AUX_BOUND, SZ_4K);
+UBC_AUX_OPS(nodeinfo, UBC_AUX_BOUND, SZ_4K);
+UBC_AUX_OPS(meminfo, UBC_AUX_BOUND, SZ_4K);
+UBC_AUX_OPS(slabinfo, UBC_AUX_UB, SZ_64K);
+UBC_AUX_OPS(dcacheinfo, UBC_AUX_UB, SZ_64K);
+
+static const struct {
+	const char *name;
+	const struct proc_ops *ops;
+} ubc_aux_files[] = {
+	{ "precharge", &ubc_precharge_ops },
+	{ "vmaux", &ubc_vmaux_ops },
+	{ "nodeinfo", &ubc_nodeinfo_ops },
+	{ "meminfo", &ubc_meminfo_ops },
+	{ "slabinfo", &ubc_slabinfo_ops },
+	{ "dcacheinfo", &ubc_dcacheinfo_ops },
+};
 
 bool ubc_proc_aux(struct ubc_glue *g, struct proc_dir_entry *dir)
 {
-	return proc_create_data("precharge", 0400, dir, &ubc_precharge_ops, g) &&
-	       proc_create_data("vmaux", 0400, dir, &ubc_vmaux_ops, g) &&
-	       proc_create_data("nodeinfo", 0400, dir, &ubc_nodeinfo_ops, g);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubc_aux_files); i++)
+		if (!proc_create_data(ubc_aux_files[i].name, 0400, dir,
+				      ubc_aux_files[i].ops, g))
+			return false;
+	return true;
 }

@@ -15,6 +15,7 @@ void ubc_recount_each(struct ubc_recount *rc, enum ubc_kind kind,
 void ubc_recount_tasks(struct ubc_recount *rc);
 void ubc_recount_memory(struct ubc_recount *rc);
 void ubc_recount_files(struct ubc_recount *rc);
+void ubc_recount_dcache(struct ubc_recount *rc);
 #ifdef CONFIG_NET
 void ubc_recount_net(struct ubc_recount *rc);
 #else

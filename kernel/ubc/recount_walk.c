@@ -124,3 +124,32 @@ void ubc_recount_files(struct ubc_recount *rc)
 	ubc_recount_each(rc, UBC_PTYS, ubc_recount_pty);
 	ubc_recount_locks(rc);
 }
+
+struct ubc_recount_slabs {
+	struct ubc_slab_walk walk;
+	struct ubc_recount *rc;
+};
+
+static void ubc_recount_object(struct ubc_slab_walk *walk,
+			       struct ubc_slab_cache *cache, const void *obj,
+			       const struct ubc *ub)
+{
+	struct ubc_recount_slabs *slabs = container_of(walk, typeof(*slabs),
+						       walk);
+
+	/* obj_full_size() is what has been charged. */
+	if (ubc_is_dcache(cache->flags))
+		ubc_recount_add(slabs->rc, ub, UBC_DCACHESIZE,
+				cache->size + sizeof(struct obj_cgroup *));
+}
+
+/* dcachesize; a walk that fails shows as a difference. */
+void ubc_recount_dcache(struct ubc_recount *rc)
+{
+	struct ubc_recount_slabs slabs = {
+		.walk.object = ubc_recount_object,
+		.rc = rc,
+	};
+
+	memcg_walk_slabs(&slabs.walk);
+}
