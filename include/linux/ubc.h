@@ -291,6 +291,7 @@ static inline int ubc_nft_charge(struct nft_rule *rule)
 static inline void ubc_nft_uncharge(struct nft_rule *rule) { }
 #endif /* CONFIG_UBC */
 
+#include <linux/ubc_io.h>
 #include <linux/ubc_kmem.h>
 #include <linux/ubc_mm.h>
 #include <linux/ubc_recount.h>

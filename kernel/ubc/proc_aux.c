@@ -118,6 +118,7 @@ static const struct proc_ops ubc_##name##_ops = {			\
 UBC_AUX_OPS(precharge, UBC_AUX_ALL, SZ_4K);
 UBC_AUX_OPS(vmaux, UBC_AUX_BOUND, SZ_4K);
 UBC_AUX_OPS(nodeinfo, UBC_AUX_BOUND, SZ_4K);
+UBC_AUX_OPS(ioacct, UBC_AUX_UB, SZ_4K);
 UBC_AUX_OPS(meminfo, UBC_AUX_BOUND, SZ_4K);
 UBC_AUX_OPS(slabinfo, UBC_AUX_UB, SZ_64K);
 UBC_AUX_OPS(dcacheinfo, UBC_AUX_UB, SZ_64K);
@@ -129,6 +130,7 @@ static const struct {
 	{ "precharge", &ubc_precharge_ops },
 	{ "vmaux", &ubc_vmaux_ops },
 	{ "nodeinfo", &ubc_nodeinfo_ops },
+	{ "ioacct", &ubc_ioacct_ops },
 	{ "meminfo", &ubc_meminfo_ops },
 	{ "slabinfo", &ubc_slabinfo_ops },
 	{ "dcacheinfo", &ubc_dcacheinfo_ops },

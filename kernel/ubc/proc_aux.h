@@ -8,6 +8,8 @@ struct seq_file;
 /* proc_aux.c */
 void ubc_aux_line(struct seq_file *m, const char *name, unsigned long value);
 
+/* io.c */
+int ubc_ioacct_show(struct seq_file *m, void *v);
 /* meminfo.c: bound */
 int ubc_meminfo_show(struct seq_file *m, void *v);
 /* proc_slab.c, proc_dcache.c */

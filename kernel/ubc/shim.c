@@ -68,7 +68,8 @@ struct ubc_glue *ubc_glue_alloc(void)
 	if (!g)
 		return NULL;
 	g->stock = alloc_percpu(struct ubc_stock);
-	if (!g->stock) {
+	if (!g->stock || ubc_io_init(g)) {
+		free_percpu(g->stock);
 		kfree(g);
 		return NULL;
 	}
@@ -99,6 +100,7 @@ void ubc_glue_free(struct ubc_glue *g)
 		cancel_work_sync(&g->shrink);
 		css_put(&g->memcg->css);
 	}
+	ubc_io_free(g);
 	free_percpu(g->stock);
 	kfree(g);
 }

@@ -15,6 +15,7 @@ struct mem_cgroup;
 struct poll_table_struct;
 struct proc_dir_entry;
 struct ubc;
+struct ubc_io_stat;
 struct ubc_stock;
 
 #define UBC_EVENT_KINDS		4	/* enum ubc_event_kind */
@@ -45,6 +46,8 @@ struct ubc_notify {
 struct ubc_glue {
 	struct ubc *ub;
 	struct ubc_stock __percpu *stock;
+	/* Statistics, see io.c. */
+	struct ubc_io_stat __percpu *io;
 	struct rcu_work release;
 	struct irq_work report;
 	struct ratelimit_state ratelimit;
@@ -74,6 +77,10 @@ int ubc_may_open(void);
 
 /* proc_aux.c */
 bool ubc_proc_aux(struct ubc_glue *g, struct proc_dir_entry *dir);
+
+/* io.c */
+int ubc_io_init(struct ubc_glue *g);
+void ubc_io_free(struct ubc_glue *g);
 
 /* event.c */
 void ubc_event_irq(struct irq_work *work);
