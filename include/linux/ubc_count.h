@@ -63,13 +63,6 @@ enum ubc_stocked {
 	UBC_STOCKS,
 };
 
-/* Units fetched at a time; a slot holds at most twice as many. */
-enum ubc_batch {
-	UBC_BATCH_NUMFILE = 8,
-	UBC_BATCH_PRIVVMPAGES = 256,
-	UBC_BATCH_DCACHESIZE = 16384,
-};
-
 /*
  * Units in the low half.  The high half counts how often some were put there:
  * a slot that was seen empty is empty still if that has not changed.
@@ -90,54 +83,46 @@ struct ubc_counter {
 /* The head of a UB; the rest is Rust's (bean.rs). */
 struct ubc {
 	struct ubc_stock __percpu *stock;
-	unsigned int stocking[UBC_STOCKS];	/* may this stock grow now? */
+	/* What a slot may grow to now: two batches (stock.rs), or 0. */
+	unsigned int stocking[UBC_STOCKS];
 	atomic64_t refs;
 	struct ubc_counter counter[];
 };
 
+/* Takes (n < 0) or keeps units, if the slot is up to it. */
 static __always_inline bool ubc_stock_change(struct ubc *ub, enum ubc_stocked i,
-					     int change, unsigned int max)
+					     long n)
 {
-	s64 *slot, old, new;
+	s64 *slot, old;
+	long units;
 	bool done;
 
 	preempt_disable();
 	slot = &this_cpu_ptr(ub->stock)->slot[i];
 	old = READ_ONCE(*slot);
-	new = old + change + (change > 0 ? UBC_STOCK_PUT : 0);
-	done = (change < 0 || READ_ONCE(ub->stocking[i])) &&
-	       (u32)new <= max && try_cmpxchg(slot, &old, new);
+	units = (u32)old + n;
+	done = (n < 0 ? units >= 0 : units <= READ_ONCE(ub->stocking[i])) &&
+	       try_cmpxchg(slot, &old, old + n + (n < 0 ? 0 : UBC_STOCK_PUT));
 	preempt_enable();
 	return done;
 }
 
-/* Takes (n < 0) or keeps units, if @res has stock and the slot is up to it. */
+/* The same if @res has stock. */
 static __always_inline bool ubc_stock(struct ubc *ub, enum ubc_resource res,
 				      long n)
 {
-	enum ubc_stocked i;
-	int batch;
-
 	if (!__builtin_constant_p(res))
 		return false;
 	switch (res) {
 	case UBC_NUMFILE:
-		i = UBC_STOCK_NUMFILE;
-		batch = UBC_BATCH_NUMFILE;
-		break;
+		return ubc_stock_change(ub, UBC_STOCK_NUMFILE, n);
 	case UBC_PRIVVMPAGES:
-		i = UBC_STOCK_PRIVVMPAGES;
-		batch = UBC_BATCH_PRIVVMPAGES;
-		break;
+		return ubc_stock_change(ub, UBC_STOCK_PRIVVMPAGES, n);
 	case UBC_DCACHESIZE:
-		i = UBC_STOCK_DCACHESIZE;
-		batch = UBC_BATCH_DCACHESIZE;
-		break;
+		return ubc_stock_change(ub, UBC_STOCK_DCACHESIZE, n);
 	default:
 		return false;
 	}
-	return n >= -batch && n <= batch &&
-	       ubc_stock_change(ub, i, n, 2 * batch);
 }
 
 /* Does a compiler that knows @res know that it has stock? */

@@ -176,7 +176,7 @@ impl Beancounter {
         first
     }
 
-    /// Whether the fast paths may add to this stock, see `ubc_stock_change()`.
+    /// What the fast paths may let a slot grow to, see `ubc_stock_change()`.
     pub(crate) fn stocking(&self, index: u32) -> &Atomic<u32> {
         let head = self.head.get();
 

@@ -75,6 +75,10 @@ void ubc_look(struct ubc *ub);
 void ubc_show_events(struct seq_file *m, struct ubc *ub);
 void ubc_show_precharge(struct seq_file *m, struct ubc *ub);
 
+/* @values: UBC_RESOURCES of them. */
+void ubc_precharge_get(int *values);
+int ubc_precharge_set(const int *values);
+
 /* Kernel memory */
 int ubc_try_charge(struct ubc *ub, enum ubc_resource res, unsigned long n,
 		   enum ubc_severity sev);

@@ -2,9 +2,9 @@
 
 //! Setting barriers and limits: several of one UB at once, all of them or none.
 //!
-//! Everything is checked before anything is changed, and nothing can fail after that. A mutex,
-//! inside of which nothing is taken that sleeps, keeps two settings from mixing. Whoever charges
-//! meanwhile may see some of the new bounds and not yet others.
+//! Everything is checked before anything is changed, and nothing can fail after that. A mutex keeps
+//! two settings from mixing. Whoever charges meanwhile may see some of the new bounds and not yet
+//! others.
 
 use crate::{
     bean::Beancounter,
@@ -29,6 +29,13 @@ kernel::sync::global_lock! {
 pub(crate) fn init() {
     // SAFETY: Called once, from the initcall.
     unsafe { SETTING.init() };
+}
+
+/// Does something while nobody sets limits.
+pub(crate) fn alone(what: impl FnOnce()) {
+    let _guard = SETTING.lock();
+
+    what();
 }
 
 /// Which of the given limits is wrong.

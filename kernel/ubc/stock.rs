@@ -38,6 +38,36 @@ const PUT: i64 = 1 << 32;
 /// The units of a slot.
 const UNITS: i64 = PUT - 1;
 
+/// The most units that a CPU can be given at a time.
+pub(crate) const MAX_BATCH: i32 = 1 << 20;
+
+/// Units fetched at a time, in the order of the slots. A slot holds at most twice as many.
+static BATCHES: [Atomic<i32>; bindings::ubc_stocked_UBC_STOCKS as usize] = [
+    // Files.
+    Atomic::new(8),
+    // Pages.
+    Atomic::new(256),
+    // Bytes.
+    Atomic::new(4 << 12),
+];
+
+/// The slots of a resource that may have stock.
+fn index(res: Resource) -> Option<u32> {
+    match res {
+        Resource::NUMFILE => Some(bindings::ubc_stocked_UBC_STOCK_NUMFILE),
+        Resource::PRIVVMPAGES => Some(bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES),
+        Resource::DCACHESIZE => Some(bindings::ubc_stocked_UBC_STOCK_DCACHESIZE),
+        _ => None,
+    }
+}
+
+/// The units fetched at a time of a resource that may have stock; 0 is no stock.
+///
+/// Whoever changes it calls [`Stock::update`] for all UBs.
+pub(crate) fn batch(res: Resource) -> Option<&'static Atomic<i32>> {
+    BATCHES.get(index(res)? as usize)
+}
+
 /// The stock of one resource of one UB.
 pub(crate) struct Stock<'a> {
     ub: &'a Beancounter,
@@ -46,36 +76,19 @@ pub(crate) struct Stock<'a> {
     glue: &'a Glue,
     /// Index of the slots.
     index: u32,
-    /// Units fetched at a time. A slot holds at most twice as many.
-    batch: i64,
+    batch: &'static Atomic<i32>,
 }
 
 impl<'a> Stock<'a> {
     /// The stock of a resource that may have some.
     pub(crate) fn of(ub: &'a Beancounter, res: Resource) -> Option<Self> {
-        let (index, batch) = match res {
-            Resource::NUMFILE => (
-                bindings::ubc_stocked_UBC_STOCK_NUMFILE,
-                bindings::ubc_batch_UBC_BATCH_NUMFILE,
-            ),
-            Resource::PRIVVMPAGES => (
-                bindings::ubc_stocked_UBC_STOCK_PRIVVMPAGES,
-                bindings::ubc_batch_UBC_BATCH_PRIVVMPAGES,
-            ),
-            Resource::DCACHESIZE => (
-                bindings::ubc_stocked_UBC_STOCK_DCACHESIZE,
-                bindings::ubc_batch_UBC_BATCH_DCACHESIZE,
-            ),
-            _ => return None,
-        };
-
         Some(Self {
             ub,
             res,
             counter: ub.counter(res),
             glue: ub.glue(),
-            index,
-            batch: i64::from(batch),
+            index: index(res)?,
+            batch: batch(res)?,
         })
     }
 
@@ -91,7 +104,7 @@ impl<'a> Stock<'a> {
     /// section, here and in the next two functions, so that a grace period after
     /// [`Beancounter::set_dying`] ends all use of the slots.
     pub(crate) fn take(&self, n: i64, _guard: &rcu::Guard) -> bool {
-        let Some(n) = self.small(n) else {
+        let Some(n) = small(n, self.room()) else {
             return false;
         };
 
@@ -104,19 +117,25 @@ impl<'a> Stock<'a> {
     /// Charges `n` units and one batch for this CPU. Others may wait for the end of the move, so
     /// preemption is off, which is a read-side critical section too.
     pub(crate) fn refill(&self, n: i64, _guard: &NoPreempt) -> Option<Edge> {
-        self.small(n)?;
-        let batch = self.batch;
-        let bound = self.counter.barrier() - self.margin();
+        let room = self.room();
+        small(n, room)?;
+        let batch = room / 2;
+        let units = n + batch;
+        // No stock is built up closer to the barrier than what all CPUs could hold.
+        let bound = self.counter.barrier() - room * self.ub.cpus();
 
-        if self.counter.held() > bound - n - batch {
+        if self.counter.held() > bound - units {
+            return None;
+        }
+        let slot = self.glue.local_slot(self.index);
+        // Not the CPU that had too little: this one may have enough.
+        if slot.load(Relaxed) & UNITS > room - batch {
             return None;
         }
         self.counter.begin_move();
-        let edge = self.counter.try_charge(n + batch, bound).ok();
+        let edge = self.counter.try_charge(units, bound).ok();
         if edge.is_some() {
-            self.glue
-                .local_slot(self.index)
-                .fetch_add(batch + PUT, Full);
+            slot.fetch_add(batch + PUT, Full);
         }
         self.counter.end_move();
         edge
@@ -124,21 +143,22 @@ impl<'a> Stock<'a> {
 
     /// Keeps `n` units that are not in use any more on this CPU.
     pub(crate) fn put(&self, n: i64, _guard: &rcu::Guard) -> bool {
-        let Some(n) = self.small(n) else {
+        let room = self.room();
+        let Some(n) = small(n, room) else {
             return false;
         };
 
         change(self.glue.local_slot(self.index), |old| {
             let new = old.wrapping_add(n + PUT);
 
-            (new & UNITS <= 2 * self.batch).then_some(new)
+            (new & UNITS <= room).then_some(new)
         })
         .is_some()
     }
 
     /// The most that all CPUs together may have.
     pub(crate) fn most(&self) -> i64 {
-        self.margin()
+        2 * i64::from(self.batch.load(Relaxed)) * self.ub.cpus()
     }
 
     /// The sum over all CPUs.
@@ -168,15 +188,17 @@ impl<'a> Stock<'a> {
 
     /// Lets stock grow while the barrier is far above what all CPUs could hold.
     ///
-    /// To be called when the barrier has changed. A stale answer costs time only: a charge that
-    /// meets a bound takes all stock back.
+    /// To be called when the barrier or the batch has changed. A stale answer costs time only: a
+    /// charge that meets a bound takes all stock back.
     pub(crate) fn update(&self) {
         // `set_dying` is followed by `forbid` and a grace period, which waits for this.
         let _guard = rcu::read_lock();
-        let far = self.counter.barrier() >= 64 * self.batch * self.ub.cpus();
+        let batch = self.batch.load(Relaxed);
+        let far = self.counter.barrier() >= 64 * i64::from(batch) * self.ub.cpus();
+        let room = if far { 2 * batch } else { 0 };
 
         if !self.ub.is_dying() {
-            self.stocking().store(u32::from(far), Relaxed);
+            self.stocking().store(room.cast_unsigned(), Relaxed);
             smp_mb(Full);
             if self.ub.is_dying() {
                 self.forbid();
@@ -193,15 +215,18 @@ impl<'a> Stock<'a> {
         self.ub.stocking(self.index)
     }
 
-    /// `n` if stock is in use now and that many units fit in.
-    fn small(&self, n: i64) -> Option<i64> {
-        (self.stocking().load(Relaxed) != 0 && (0..=self.batch).contains(&n)).then_some(n)
+    /// What a slot may hold now.
+    fn room(&self) -> i64 {
+        i64::from(self.stocking().load(Relaxed))
     }
+}
 
-    /// No stock is built up closer than this to the barrier.
-    fn margin(&self) -> i64 {
-        2 * self.batch * self.ub.cpus()
-    }
+/// `n` if stock is in use now and that many units fit in.
+fn small(n: i64, room: i64) -> Option<i64> {
+    (0..=room / 2)
+        .contains(&n)
+        .then_some(n)
+        .filter(|_| room > 0)
 }
 
 /// Replaces the value of a slot by what `f` makes of it, unless that is nothing; what it was.

@@ -212,6 +212,14 @@ pub(crate) fn worst(score: impl Fn(&Beancounter) -> Option<i64>) -> Option<ARef<
     worst.map(|(_, ub)| ub)
 }
 
+/// Does something that neither sleeps nor fails to all UBs. Who is made later sees what the caller
+/// did before.
+pub(crate) fn each(what: impl Fn(&Beancounter)) {
+    let table = TABLE.lock();
+
+    table.all.iter().for_each(|entry| what(entry.ub()));
+}
+
 /// All UBs in order of creation.
 #[cfg(CONFIG_UBC_DEBUG)]
 pub(crate) fn all() -> Result<KVec<ARef<Beancounter>>> {

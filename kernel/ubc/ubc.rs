@@ -30,6 +30,7 @@ mod kmem;
 mod limit;
 mod memory;
 mod oom;
+mod precharge;
 mod pressure;
 #[cfg(CONFIG_UBC_DEBUG)]
 mod recount;

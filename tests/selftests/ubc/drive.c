@@ -275,6 +275,8 @@ static long run_threads(long unused)
 	return 0;
 }
 
+void (*drive_beside)(int on);
+
 void drive_threads(unsigned int id, const struct unit *u, int room)
 {
 	struct ub_line base, l;
@@ -287,8 +289,12 @@ void drive_threads(unsigned int id, const struct unit *u, int room)
 	check_soon(ve.shared[0] == 1, 20000);
 	base = ub_line(id, u->name);
 	check_ok(vz_ubc(ve.fd, 0, u->res, base.held + room * u->cost, UB_MAX));
+	if (drive_beside)
+		drive_beside(1);
 	ve.shared[1] = 1;
 	check_soon(ve.shared[0] == 2, 60000);
+	if (drive_beside)
+		drive_beside(0);
 	check_eq(ve.shared[3], 0);
 	check_eq(ve.shared[2], room);
 	l = ub_line(id, u->name);

@@ -58,6 +58,8 @@ unsigned long ub_settled(unsigned int id, const char *name);
  * that many succeed, failcnt is the number of failures.
  */
 void drive_threads(unsigned int id, const struct unit *unit, int room);
+/* If set: called with 1 before these start, and with 0 when all are through. */
+extern void (*drive_beside)(int on);
 
 /* For units that are descriptors: @fd, or -1 and errno; any thread. */
 long keep_fd(int fd);
