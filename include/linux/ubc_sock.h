@@ -56,6 +56,8 @@ bool ubc_tcp_under_pressure_slow(const struct sock *sk);
 bool ubc_tcp_may_grow_window_slow(const struct sock *sk);
 void ubc_tcp_orphans_slow(const struct sock *sk, int n);
 bool ubc_tcp_too_many_orphans_slow(const struct sock *sk, int shift);
+struct ubc *ubc_timewait_charge_slow(const struct sock *sk);
+void ubc_timewait_uncharge_slow(struct ubc *ub);
 
 /* fn(sk, ...) if the socket has an owner, else @none (or nothing). */
 #define ubc_sk_ask(sk, none, fn, ...)					\
@@ -123,6 +125,16 @@ bool ubc_tcp_too_many_orphans_slow(const struct sock *sk, int shift);
 /* Its owner has too many of them, counting each 2^@shift times. */
 #define ubc_tcp_too_many_orphans(sk, shift) \
 	ubc_sk_ask(sk, false, ubc_tcp_too_many_orphans_slow, shift)
+
+/* A time-wait socket for @sk: its UB, NULL (host) or ERR_PTR(-ENOMEM). */
+#define ubc_timewait_charge(sk) \
+	ubc_sk_ask(sk, NULL, ubc_timewait_charge_slow)
+
+static inline void ubc_timewait_uncharge(struct ubc *ub)
+{
+	if (ubc_enabled() && ub)
+		ubc_timewait_uncharge_slow(ub);
+}
 
 #else /* !CONFIG_UBC */
 
@@ -204,6 +216,12 @@ static inline bool ubc_tcp_too_many_orphans(const struct sock *sk, int shift)
 {
 	return false;
 }
+
+static inline struct ubc *ubc_timewait_charge(const struct sock *sk)
+{
+	return NULL;
+}
+static inline void ubc_timewait_uncharge(struct ubc *ub) { }
 
 #endif /* CONFIG_UBC */
 

@@ -69,6 +69,8 @@ pub(crate) struct Beancounter {
     pub(crate) levels: Levels,
     /// TCP sockets that no file refers to any more. Each of them is charged to this UB.
     pub(crate) tcp_orphans: Atomic<i32>,
+    /// TCP sockets in time-wait. Each of them has a reference.
+    pub(crate) tcp_timewait: Atomic<i64>,
     /// Is the owner gone? No attachment and no stock any more.
     dying: AtomicFlag,
     /// What users call it. Several UBs may have the same id, all but one of them dying.
@@ -121,6 +123,7 @@ impl Beancounter {
                 }),
                 levels <- Levels::new(),
                 tcp_orphans: Atomic::new(0),
+                tcp_timewait: Atomic::new(0),
                 dying: AtomicFlag::new(false),
                 id,
                 generation,

@@ -110,6 +110,8 @@ bool ubc_tcp_pressure(struct ubc *ub);
 bool ubc_tcp_may_grow(struct ubc *ub, int rcvbuf);
 void ubc_tcp_orphans_add(struct ubc *ub, int n);
 bool ubc_tcp_orphans_many(struct ubc *ub, int shift);
+bool ubc_timewait_add(struct ubc *ub, unsigned int size, int most, int part);
+void ubc_timewait_sub(struct ubc *ub);
 
 #ifdef CONFIG_UBC_DEBUG
 void ubc_recount_walk(struct ubc_recount *rc);

@@ -23,6 +23,9 @@
 
 #include "glue.h"
 
+/* Time-wait sockets of a UB: their number, and part of kmemsize of 1024. */
+extern int ubc_timewait_most, ubc_timewait_part;
+
 static inline bool ubc_sk_is_tcp(const struct sock *sk)
 {
 	return sk->sk_prot_creator->ubc_tcp;

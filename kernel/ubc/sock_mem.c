@@ -130,3 +130,22 @@ bool ubc_tcp_too_many_orphans_slow(const struct sock *sk, int shift)
 {
 	return ubc_tcp_orphans_many(sk->sk_ub, shift);
 }
+
+int ubc_timewait_most = 16536;
+int ubc_timewait_part = 384;
+
+/* The socket, which is about to be replaced, keeps its UB meanwhile. */
+struct ubc *ubc_timewait_charge_slow(const struct sock *sk)
+{
+	unsigned int size = sk->sk_prot_creator->twsk_prot->twsk_obj_size;
+
+	if (!ubc_timewait_add(sk->sk_ub, size, READ_ONCE(ubc_timewait_most),
+			      READ_ONCE(ubc_timewait_part)))
+		return ERR_PTR(-ENOMEM);
+	return sk->sk_ub;
+}
+
+void ubc_timewait_uncharge_slow(struct ubc *ub)
+{
+	ubc_timewait_sub(ub);
+}

@@ -10,7 +10,7 @@
 #include <linux/sysctl.h>
 #include <linux/user_namespace.h>
 
-#include "glue.h"
+#include "sock.h"
 
 /* A write of some values only leaves the others.  Outermost of our locks. */
 static DEFINE_MUTEX(ubc_precharge_lock);
@@ -48,6 +48,18 @@ static int ubc_precharge_handler(const struct ctl_table *table, int write,
 	return ret;
 }
 
+#ifdef CONFIG_NET
+static int ubc_int_handler(const struct ctl_table *table, int write,
+			   void *buffer, size_t *lenp, loff_t *ppos)
+{
+	if (!ubc_sysctl_allowed(write))
+		return -EPERM;
+	return proc_dointvec_minmax(table, write, buffer, lenp, ppos);
+}
+
+static int ubc_1024 = 1024;
+#endif
+
 static const struct ctl_table ubc_sysctls[] = {
 	{
 		.procname	= "resource_precharge",
@@ -55,6 +67,25 @@ static const struct ctl_table ubc_sysctls[] = {
 		.mode		= 0600,
 		.proc_handler	= ubc_precharge_handler,
 	},
+#ifdef CONFIG_NET
+	{
+		.procname	= "tcp_max_tw_buckets_ub",
+		.data		= &ubc_timewait_most,
+		.maxlen		= sizeof(int),
+		.mode		= 0600,
+		.proc_handler	= ubc_int_handler,
+		.extra1		= SYSCTL_ZERO,
+	},
+	{
+		.procname	= "tcp_max_tw_kmem_fraction",
+		.data		= &ubc_timewait_part,
+		.maxlen		= sizeof(int),
+		.mode		= 0600,
+		.proc_handler	= ubc_int_handler,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= &ubc_1024,
+	},
+#endif
 };
 
 static int __init ubc_sysctl_init(void)

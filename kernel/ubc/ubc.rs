@@ -41,6 +41,7 @@ mod sockbuf;
 mod sockbuf_export;
 mod stock;
 mod table;
+mod timewait;
 mod vm;
 
 module! {
