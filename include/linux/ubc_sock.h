@@ -23,6 +23,17 @@
 	ubc_uncharge((sk)->sk_ub, ubc_sock_class(prot), 1)
 
 /*
+ * A socket that nobody owns, and nobody has used yet, was made by the kernel
+ * for a user's one, whose owner pays: 0 or -ENOBUFS.
+ */
+int ubc_sock_own_slow(struct sock *sk, struct ubc *ub);
+static inline int ubc_sock_own(struct sock *sk, struct ubc *ub)
+{
+	return ubc_enabled() && ub ? ubc_sock_own_slow(sk, ub) : 0;
+}
+#define ubc_sock_owner(sk)		((sk)->sk_ub)
+
+/*
  * tcpsndbuf, tcprcvbuf, othersockbuf, dgramrcvbuf: kernel/ubc/sock.h.
  *
  * Memory that a protocol accounts (sk_forward_alloc) is charged where whole
@@ -43,6 +54,7 @@ bool ubc_sk_mem_reserve_slow(struct sock *sk, int pages);
 void ubc_sk_mem_force_slow(struct sock *sk, int pages, int kind);
 void ubc_sk_mem_undo_slow(struct sock *sk, int pages, int kind);
 void ubc_sk_mem_reduce_slow(struct sock *sk, int pages);
+void ubc_sk_mem_lend_slow(struct sock *from, struct sock *to, int pages);
 void ubc_sk_segment_dropped_slow(struct sock *sk);
 void ubc_sk_mem_release_slow(struct sock *sk);
 int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
@@ -87,6 +99,9 @@ void ubc_timewait_uncharge_slow(struct ubc *ub);
 /* __sk_mem_reduce_allocated() does not know what the pages were for. */
 #define ubc_sk_mem_reduce(sk, pages) \
 	ubc_sk_tell(sk, ubc_sk_mem_reduce_slow, pages)
+/* MPTCP: forward memory of a subflow becomes that of its connection. */
+#define ubc_sk_mem_lend(from, to, pages) \
+	ubc_sk_tell(from, ubc_sk_mem_lend_slow, to, pages)
 /* The end of all attempts to find room for a TCP segment. */
 #define ubc_sk_segment_dropped(sk) \
 	ubc_sk_tell(sk, ubc_sk_segment_dropped_slow)
@@ -156,6 +171,15 @@ static inline int ubc_sock_clone(const struct sock *sk, const struct proto *prot
 static inline void ubc_sock_uncharge(const struct sock *sk,
 				     const struct proto *prot) { }
 
+static inline int ubc_sock_own(struct sock *sk, struct ubc *ub)
+{
+	return 0;
+}
+static inline struct ubc *ubc_sock_owner(const struct sock *sk)
+{
+	return NULL;
+}
+
 static inline bool ubc_sk_mem_charge(struct sock *sk, int pages, int kind)
 {
 	return true;
@@ -171,6 +195,9 @@ static inline void ubc_sk_mem_force(struct sock *sk, int pages, int kind) { }
 static inline void ubc_sk_mem_undo(struct sock *sk, int pages, int kind) { }
 
 static inline void ubc_sk_mem_reduce(struct sock *sk, int pages) { }
+
+static inline void ubc_sk_mem_lend(struct sock *from, struct sock *to,
+				   int pages) { }
 
 static inline void ubc_sk_segment_dropped(struct sock *sk) { }
 

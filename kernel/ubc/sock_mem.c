@@ -12,7 +12,8 @@
 
 /*
  * What another socket may still need for its next segment, as long as this one
- * has something to read already.
+ * has something to read already.  A subflow of MPTCP hardly ever has: what it
+ * receives moves on to its connection, so it may use what is kept for others.
  */
 static int ubc_sk_segment(const struct sock *sk)
 {
@@ -74,8 +75,8 @@ void ubc_sk_mem_undo_slow(struct sock *sk, int pages, int kind)
 
 /*
  * Received pages go first, as far as the receive queue does not need them.
- * MPTCP moves forward memory between sockets, so there may be less than
- * @pages here; another socket then returns the rest when it is freed.
+ * There may be less than @pages here: a subflow of MPTCP keeps the charge for
+ * the part of a page among what it has lent, until it is closed.
  */
 void ubc_sk_mem_reduce_slow(struct sock *sk, int pages)
 {
@@ -91,6 +92,18 @@ void ubc_sk_mem_reduce_slow(struct sock *sk, int pages)
 					    pages);
 	}
 	ubc_sockbuf_return(sk->sk_ub, ubc_rcv(sk), &b->rcv, pages);
+}
+
+/* Pages noted as sent are taken when there are no more noted as received. */
+void ubc_sk_mem_lend_slow(struct sock *from, struct sock *to, int pages)
+{
+	struct ubc_sockbuf *b = &from->sk_ubuf;
+	int n;
+
+	n = ubc_sockbuf_return(from->sk_ub, ubc_rcv(from), &b->rcv, pages);
+	n += ubc_sockbuf_return(from->sk_ub, ubc_snd(from), &b->snd, pages - n);
+	if (n && to->sk_ub)
+		ubc_sockbuf_force(to->sk_ub, ubc_rcv(to), &to->sk_ubuf.rcv, n);
 }
 
 void ubc_sk_segment_dropped_slow(struct sock *sk)
