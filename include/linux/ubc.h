@@ -18,6 +18,7 @@
 #include <linux/limits.h>
 #include <linux/types.h>
 #include <linux/ubc_count.h>
+#include <linux/ubc_types.h>
 #include <uapi/linux/ubc.h>
 
 struct cgroup;
@@ -295,6 +296,7 @@ static inline void ubc_nft_uncharge(struct nft_rule *rule) { }
 #include <linux/ubc_kmem.h>
 #include <linux/ubc_mm.h>
 #include <linux/ubc_recount.h>
+#include <linux/ubc_pin.h>
 #include <linux/ubc_sock.h>
 
 #endif /* _LINUX_UBC_H */

@@ -12,6 +12,7 @@
 enum ubc_kind {
 	UBC_FILES,
 	UBC_MMS,
+	UBC_PINS,
 	UBC_PTYS,
 	UBC_SOCKS,
 	UBC_XTABLES,

@@ -44,11 +44,14 @@ static inline int ubc_sock_own(struct sock *sk, struct ubc *ub)
 struct ubc_sockbuf {
 	atomic_t	snd;		/* pages charged for what is sent */
 	atomic_t	rcv;		/* ... and received */
+	atomic_t	pinned;		/* lockedpages, MSG_ZEROCOPY */
 	int		want;		/* pages last refused to a writer, or 0 */
 	bool		refused;	/* was the last TCP segment? */
 };
 
 /* The socket is known to have an owner; any context but NMI. */
+int ubc_sk_pin_slow(struct sock *sk, int pages);
+void ubc_sk_unpin_slow(struct sock *sk, int pages);
 bool ubc_sk_mem_charge_slow(struct sock *sk, int pages, int kind);
 bool ubc_sk_mem_reserve_slow(struct sock *sk, int pages);
 void ubc_sk_mem_force_slow(struct sock *sk, int pages, int kind);
@@ -130,6 +133,10 @@ void ubc_timewait_uncharge_slow(struct ubc *ub);
 /* sk_rmem_alloc has become less. */
 #define ubc_sk_rmem_sync(sk)	ubc_sk_tell(sk, ubc_sk_rmem_sync_slow)
 
+/* lockedpages: pages of a user that are sent in place; 0 or -ENOBUFS. */
+#define ubc_sk_pin(sk, pages)	ubc_sk_ask(sk, 0, ubc_sk_pin_slow, pages)
+#define ubc_sk_unpin(sk, pages)	ubc_sk_tell(sk, ubc_sk_unpin_slow, pages)
+
 /* TCP: is tcprcvbuf short, and may this socket's window grow nevertheless? */
 #define ubc_tcp_under_pressure(sk) \
 	ubc_sk_ask(sk, false, ubc_tcp_under_pressure_slow)
@@ -179,6 +186,11 @@ static inline struct ubc *ubc_sock_owner(const struct sock *sk)
 {
 	return NULL;
 }
+static inline int ubc_sk_pin(struct sock *sk, int pages)
+{
+	return 0;
+}
+static inline void ubc_sk_unpin(struct sock *sk, int pages) { }
 
 static inline bool ubc_sk_mem_charge(struct sock *sk, int pages, int kind)
 {

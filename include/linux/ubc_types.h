@@ -5,6 +5,8 @@
 #include <linux/seqlock_types.h>
 #include <linux/types.h>
 
+struct ubc;
+
 #ifdef CONFIG_UBC
 enum ubc_state {		/* for tracing */
 	UBC_CREATED,
@@ -26,6 +28,20 @@ struct ubc_refusal {
 	unsigned long	held;
 	unsigned long	bound;
 };
+
+/*
+ * Pages that an object keeps in memory and that are no part of locked_vm of an
+ * address space.  Embedded in the object, which is zeroed when it is made.
+ */
+struct ubc_pins {
+	struct ubc	*ub;		/* payer, referenced, or NULL */
+	atomic_long_t	pages;		/* charged to it */
+#ifdef CONFIG_UBC_DEBUG
+	struct hlist_node ub_link;
+#endif
+};
+#else
+struct ubc_pins { };
 #endif
 
 #endif /* _LINUX_UBC_TYPES_H */

@@ -27,6 +27,8 @@ static void ubc_recount_sock(struct ubc_recount *rc, struct hlist_node *link)
 			ubc_sockbuf_bytes(&sk->sk_ubuf.snd));
 	ubc_recount_add(rc, sk->sk_ub, ubc_rcv(sk),
 			ubc_sockbuf_bytes(&sk->sk_ubuf.rcv));
+	ubc_recount_add(rc, sk->sk_ub, UBC_LOCKEDPAGES,
+			atomic_read(&sk->sk_ubuf.pinned));
 }
 
 /* A table that was replaced has no payer any more. */
@@ -53,7 +55,7 @@ static void ubc_recount_nft(struct ubc_recount *rc, struct hlist_node *link)
 	ubc_recount_add(rc, rule->ub, UBC_NUMIPTENT, 1);
 }
 
-/* numtcpsock, numothersock, the four buffers, numiptent */
+/* numtcpsock, numothersock, the four buffers, lockedpages, numiptent */
 void ubc_recount_net(struct ubc_recount *rc)
 {
 	ubc_recount_each(rc, UBC_SOCKS, ubc_recount_sock);

@@ -68,6 +68,14 @@ static void ubc_recount_mm(struct ubc_recount *rc, struct hlist_node *link)
 	ubc_recount_add(rc, mm->ub, UBC_LOCKEDPAGES, mm->locked_vm);
 }
 
+static void ubc_recount_pins(struct ubc_recount *rc, struct hlist_node *link)
+{
+	struct ubc_pins *pins = hlist_entry(link, struct ubc_pins, ub_link);
+
+	ubc_recount_add(rc, pins->ub, UBC_LOCKEDPAGES,
+			atomic_long_read(&pins->pages));
+}
+
 static void ubc_recount_shmem(struct ubc_recount *rc, struct inode *inode)
 {
 	struct shmem_inode_info *info = SHMEM_I(inode);
@@ -100,6 +108,7 @@ static void ubc_recount_super(struct super_block *sb, void *rc)
 void ubc_recount_memory(struct ubc_recount *rc)
 {
 	ubc_recount_each(rc, UBC_MMS, ubc_recount_mm);
+	ubc_recount_each(rc, UBC_PINS, ubc_recount_pins);
 	iterate_supers(ubc_recount_super, rc);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel has made for the socket of a user is charged like that one.
+ * What a socket charges beside its buffers: itself, if the kernel has made it
+ * for the socket of a user, and memory of the user that it sends in place.
  *
  * No locks; a socket is given an owner before anybody else can find it.
  */
@@ -17,3 +18,18 @@ int ubc_sock_own_slow(struct sock *sk, struct ubc *ub)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ubc_sock_own_slow);
+
+/* The charge ends before the socket does: who sends holds a reference to it. */
+int ubc_sk_pin_slow(struct sock *sk, int pages)
+{
+	if (ubc_charge_slow(sk->sk_ub, UBC_LOCKEDPAGES, pages, UBC_HARD))
+		return -ENOBUFS;
+	atomic_add(pages, &sk->sk_ubuf.pinned);
+	return 0;
+}
+
+void ubc_sk_unpin_slow(struct sock *sk, int pages)
+{
+	atomic_sub(pages, &sk->sk_ubuf.pinned);
+	ubc_uncharge_slow(sk->sk_ub, UBC_LOCKEDPAGES, pages);
+}
