@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sockets that the kernel makes for a user's one. */
+/* Huge pages, and sockets that the kernel makes for a user's one. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,14 +15,53 @@
 
 #define ID 8920
 #define PORT 7794
+#define HUGE (2L << 20)
+#define POOL "/proc/sys/vm/nr_hugepages"
 #define KB 1024L
 #define MB (KB * KB)
 
+#ifndef MFD_HUGETLB
+#define MFD_HUGETLB 4U
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
 
 static struct ve ve;
+
+static void *map_huge(void)
+{
+	return mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+}
+
+static long no_huge(long unused)
+{
+	check(map_huge() == MAP_FAILED && errno == EPERM);
+	check_err(memfd_create("huge", MFD_HUGETLB | MFD_CLOEXEC), EPERM);
+	check_err(shmget(IPC_PRIVATE, HUGE, IPC_CREAT | SHM_HUGETLB | 0600),
+		  EPERM);
+	return 0;
+}
+
+/* The pool of huge pages is the node's: EPERM, also when it is not empty. */
+static void huge_pages(void)
+{
+	char old[32], *p;
+	int n = read_file(POOL, old, sizeof(old));
+
+	if (n < 0)
+		vz_skip("kernel without CONFIG_HUGETLBFS");
+	check_ok(write_file(POOL, "2"));
+	p = map_huge();
+	check(p != MAP_FAILED);
+	*(volatile char *)p = 1;
+	check_ok(munmap(p, HUGE));
+	ve_start(&ve, ID, NULL);
+	ve_must(&ve, no_huge, 0);
+	drive_stop(&ve);
+	check_ok(write_file(POOL, old));
+}
 
 static int mptcp_socket(void)
 {
@@ -195,6 +237,7 @@ static void mptcp_long_lived(void)
 }
 
 static const struct vz_case cases[] = {
+	VZ_CASE(huge_pages),
 	VZ_CASE(mptcp_bounds),
 	VZ_CASE(mptcp_subflow),
 	VZ_CASE(mptcp_connection),
