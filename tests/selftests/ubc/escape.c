@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Huge pages, and sockets that the kernel makes for a user's one. */
+/* Huge pages, bpf(), and sockets that the kernel makes for a user's one. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "drive.h"
@@ -61,6 +62,34 @@ static void huge_pages(void)
 	ve_must(&ve, no_huge, 0);
 	drive_stop(&ve);
 	check_ok(write_file(POOL, old));
+}
+
+static long no_bpf(long unused)
+{
+	/* A map of one element, and a program: "r0 = 0; exit". */
+	static struct { int w[2]; } code[2] = { { { 0xb7, 0 } }, { { 0x95, 0 } } };
+	int map[16] = { 2, 4, 8, 1 };
+	struct {
+		unsigned int type, count;
+		unsigned long insns, license;
+		unsigned long rest[12];
+	} prog = { 1, 2, (unsigned long)code, (unsigned long)"GPL", { 0 } };
+
+	check_err(syscall(SYS_bpf, 0, map, sizeof(map)), EPERM);
+	check_err(syscall(SYS_bpf, 5, &prog, sizeof(prog)), EPERM);
+	return 0;
+}
+
+/* bpf() is for who has CAP_BPF on the node. */
+static void bpf_objects(void)
+{
+	int map[16] = { 2, 4, 8, 1 };
+
+	/* The same map is all right there. */
+	close(check_ok(syscall(SYS_bpf, 0, map, sizeof(map))));
+	ve_start(&ve, ID, NULL);
+	ve_must(&ve, no_bpf, 0);
+	drive_stop(&ve);
 }
 
 static int mptcp_socket(void)
@@ -238,6 +267,7 @@ static void mptcp_long_lived(void)
 
 static const struct vz_case cases[] = {
 	VZ_CASE(huge_pages),
+	VZ_CASE(bpf_objects),
 	VZ_CASE(mptcp_bounds),
 	VZ_CASE(mptcp_subflow),
 	VZ_CASE(mptcp_connection),
