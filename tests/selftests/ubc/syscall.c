@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* getluid, setluid, setublimit, ubstat: results and errors. */
+/* getluid, setluid, setublimit, ubstat: results and errors, 64-bit and 32-bit. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,6 +120,138 @@ static void stat_calls(void)
 	check_eq(ubstat(READ_ONE | UB_NUMPROC, ID, buf, 4 * sizeof(long)), 0);
 	check_eq(buf[2], l.maxheld);
 	check_err(ubstat(READ_ALL, ID, buf, 4 * sizeof(long)), EINVAL);
+	/* An id has 32 bits: this is not the same one. */
+	check_err(ubstat(READ_FULL, ID + (1UL << 32), buf, sizeof(buf)), ESRCH);
+	drive_stop(&ve);
+}
+
+/* The same as a 32-bit program has them: pointers and longs of 4 bytes. */
+enum { GETLUID32 = 510, SETLUID32, SETUBLIMIT32, UBSTAT32 };
+#define MAX32 0x7fffffffU
+#define WORDS (2 + RESOURCES * 8)
+
+static uint32_t *low;	/* WORDS and some more below 4 GiB */
+
+static long int80(uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
+		  uint32_t e)
+{
+	long ret;
+	int r;
+
+	asm volatile("int $0x80" : "=a"(ret)
+		     : "a"((long)nr), "b"((long)a), "c"((long)b), "d"((long)c),
+		       "S"((long)d), "D"((long)e)
+		     : "memory", "cc", "r8", "r9", "r10", "r11");
+	r = ret;
+	if (r < 0 && r > -4096) {
+		errno = -r;
+		return -1;
+	}
+	return r;
+}
+
+static long setublimit32(uint32_t id, uint32_t res, uint32_t bar, uint32_t lim)
+{
+	low[0] = bar;
+	low[1] = lim;
+	return int80(SETUBLIMIT32, id, res, (uintptr_t)low, 0, 0);
+}
+
+static long ubstat32(uint32_t func, uint32_t id, uint32_t size)
+{
+	memset(low, 0xee, 2 * WORDS * sizeof(*low));
+	return int80(UBSTAT32, func, id, 0, (uintptr_t)low, size);
+}
+
+static void low_memory(void)
+{
+	low = mmap(NULL, 2 * WORDS * sizeof(*low), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	check(low != MAP_FAILED);
+}
+
+static void luid32(void)
+{
+	int status;
+	pid_t pid;
+
+	check_eq(int80(GETLUID32, 0, 0, 0, 0, 0), 0);
+	check_err(int80(SETLUID32, -1, 0, 0, 0, 0), EINVAL);
+	pid = check_ok(fork());
+	if (!pid)
+		_exit(int80(SETLUID32, ID, 0, 0, 0, 0) || getluid() != ID ||
+		      int80(GETLUID32, 0, 0, 0, 0, 0) != ID);
+	check_eq(waitpid(pid, &status, 0), pid);
+	check(exited(status, 0));
+	check_soon(!ub_dirs(ID), 20000);
+}
+
+static void ublimit32(void)
+{
+	struct ub_line l;
+	struct ve ve;
+
+	low_memory();
+	check_err(setublimit32(ID, UB_NUMFILE, 1, 1), ENOENT);
+	ve_start(&ve, ID, NULL);
+	/* Its LONG_MAX is no bound; one less is one. */
+	check_eq(setublimit32(ID, UB_NUMFILE, 1234, MAX32), 0);
+	l = ub_line(ID, "numfile");
+	check_eq(l.barrier, 1234);
+	check_eq(l.limit, UB_MAX);
+	check_eq(setublimit32(ID, UB_NUMFILE, MAX32, MAX32 - 1), 0);
+	l = ub_line(ID, "numfile");
+	check_eq(l.barrier, UB_MAX);
+	check_eq(l.limit, MAX32 - 1);
+	check_err(setublimit32(ID, UB_NUMFILE, MAX32 + 1, 1), EINVAL);
+	check_err(setublimit32(ID, UB_NUMFILE, 1, UINT32_MAX), EINVAL);
+	check_err(setublimit32(ID, RESOURCES, 1, 1), EINVAL);
+	check_err(int80(SETUBLIMIT32, ID, UB_NUMFILE, 8, 0, 0), EFAULT);
+	check_eq(ub_line(ID, "numfile").limit, MAX32 - 1);
+	/* To a 64-bit program that is a number like any other. */
+	check_eq(setublimit(ID, UB_NUMFILE, MAX32, MAX32), 0);
+	check_eq(ub_line(ID, "numfile").limit, MAX32);
+	drive_stop(&ve);
+}
+
+static void stat_calls32(void)
+{
+	uint32_t *row;
+	struct ub_line l;
+	struct ve ve;
+	long n;
+
+	low_memory();
+	check_eq(ubstat32(UBPARMNUM, 0, 0), RESOURCES);
+	check_err(ubstat32(0x70000, 0, WORDS * 4), EINVAL);
+	check_err(ubstat32(READ_ONE | UB_NUMPROC, ID, WORDS * 4), ESRCH);
+	ve_start(&ve, ID, NULL);
+	n = ubstat32(UBLIST, 0, WORDS * 4);
+	check(n >= 2);
+	check_eq(low[0], ID);
+	check_eq(low[n - 1], 0);
+	check_eq(low[n], 0xeeeeeeee);
+	check_eq(ubstat32(UBLIST, 0, 4), 1);
+	check_eq(low[1], 0xeeeeeeee);
+	check_ok(vz_ubc(ve.fd, 0, UB_NUMPROC, 100, UB_MAX));
+	check_eq(ubstat32(READ_FULL, ID, WORDS * 4), 0);
+	l = ub_line(ID, "numproc");
+	row = low + 2 + UB_NUMPROC * 8;
+	check_eq(row[0], 100);
+	check_eq(row[1], MAX32);
+	check_eq(row[2], l.held);
+	check_eq(row[3], l.maxheld);
+	check_eq(row[5], l.failcnt);
+	check_eq(low[WORDS], 0xeeeeeeee);
+	check_eq(ubstat32(READ_ONE | UB_NUMPROC, ID, 16), 0);
+	check_eq(low[2], l.maxheld);
+	check_eq(low[3], l.failcnt);
+	check_eq(low[4], 0xeeeeeeee);
+	check_err(ubstat32(READ_ONE | UB_NUMPROC, ID, 12), EINVAL);
+	check_err(ubstat32(READ_ONE | UB_NUMPROC, ID, 18), EINVAL);
+	check_err(ubstat32(READ_ONE | UB_NUMPROC, ID, -16), EINVAL);
+	check_eq(ubstat32(GETTIME, 0, 4), 0);
+	check(low[0] > 0 && low[0] < 1000000);
 	drive_stop(&ve);
 }
 
@@ -132,6 +267,15 @@ static long inside(long unused)
 		return 3;
 	if (ubstat(UBLIST, 0, buf, sizeof(buf)) != -1 || errno != EPERM)
 		return 4;
+	low_memory();
+	if (int80(GETLUID32, 0, 0, 0, 0, 0) != ID)
+		return 5;
+	if (int80(SETLUID32, ID + 1, 0, 0, 0, 0) != -1 || errno != EPERM)
+		return 6;
+	if (setublimit32(ID, UB_NUMFILE, 1, 1) != -1 || errno != EPERM)
+		return 7;
+	if (ubstat32(UBLIST, 0, WORDS * 4) != -1 || errno != EPERM)
+		return 8;
 	return 0;
 }
 
@@ -149,6 +293,9 @@ static const struct vz_case cases[] = {
 	VZ_CASE(luid),
 	VZ_CASE(ublimit),
 	VZ_CASE(stat_calls),
+	VZ_CASE(luid32),
+	VZ_CASE(ublimit32),
+	VZ_CASE(stat_calls32),
 	VZ_CASE(in_ve),
 };
 VZ_MAIN(cases)
