@@ -10,22 +10,13 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "lib/bcfile.h"
 
 #define ID 8600
 #define MB (1L << 20)
 #define PG 4096L
 
 static struct ve ve;
-
-static char *bc_file(const char *name)
-{
-	static char text[8192];
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/bc/%d/%s", ID, name);
-	check(read_file(path, text, sizeof(text)) > 0);
-	return text;
-}
 
 /* Header and lines to the byte; the three numbers of one resource. */
 static void precharge(const char *name, long *held, long *stock, long *most)
@@ -37,7 +28,7 @@ static void precharge(const char *name, long *held, long *stock, long *most)
 		"othersockbuf", "dgramrcvbuf", "numothersock", "dcachesize",
 		"numfile", "numiptent", "swappages",
 	};
-	char *line, *rest = bc_file("precharge");
+	char *line, *rest = bc_file(ID, "precharge");
 	unsigned int i;
 	int found = 0;
 
@@ -102,7 +93,7 @@ static long vmaux(const char *name)
 		"tmpfs_respages", "swapin", "swapout", "vswapin", "vswapout",
 		"ram", "shadow", "swap", "swap_entries", "hugetlb",
 	};
-	char *line, *rest = bc_file("vmaux");
+	char *line, *rest = bc_file(ID, "vmaux");
 	long value, result = -1;
 	unsigned int i;
 
@@ -122,16 +113,6 @@ static long vmaux(const char *name)
 	return result;
 }
 
-static long fill_tmpfs(long n)
-{
-	static char buf[MB];
-	int fd = check_ok(open("/tmp/fill", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-
-	while (n--)
-		check_eq(write(fd, buf, MB), MB);
-	return close(fd);
-}
-
 static void memory_of_ve(void)
 {
 	long before;
@@ -149,7 +130,7 @@ static void memory_of_ve(void)
 
 static long anon_kb(void)
 {
-	char *line, *rest = bc_file("nodeinfo");
+	char *line, *rest = bc_file(ID, "nodeinfo");
 	long kb, total = 0;
 	char name[32];
 	int node, n = 0;

@@ -11,6 +11,7 @@
 
 #include "drive.h"
 #include "ktap.h"
+#include "lib/bcfile.h"
 
 #define ID 8630
 #define MB (1L << 20)
@@ -61,16 +62,6 @@ static void lines_of_meminfo(void)
 			vz_fail(__FILE__, __LINE__, "'%s' for '%s'", b, a);
 	} while (own || rest);
 	drive_stop(&ve);
-}
-
-static long fill_tmpfs(long n)
-{
-	static char buf[MB];
-	int fd = check_ok(open("/tmp/fill", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-
-	while (n--)
-		check_eq(write(fd, buf, MB), MB);
-	return close(fd);
 }
 
 static long touch(long n)

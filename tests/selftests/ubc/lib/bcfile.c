@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bcfile.h"
 #include "ktap.h"
 #include "ve.h"
+
+#define MB (1L << 20)
 
 char *bc_file(unsigned int id, const char *name)
 {
@@ -36,4 +40,14 @@ long bc_slab(unsigned int id, const char *name)
 			result += n;
 	}
 	return result;
+}
+
+long fill_tmpfs(long n)
+{
+	static char buf[MB];
+	int fd = check_ok(open("/tmp/fill", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+
+	while (n--)
+		check_eq(write(fd, buf, MB), MB);
+	return close(fd);
 }
