@@ -70,7 +70,8 @@ impl Guard {
         if matches!(forked, Ok(ForkResult::Child)) {
             detach();
         }
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None).or_err(Code::System, what)?;
+        // Cannot fail, and the child must not return from here.
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
         match forked.or_err(Code::System, what)? {
             ForkResult::Parent { child } => Ok(Self {
                 pipe: Some(File::from(writer)),
