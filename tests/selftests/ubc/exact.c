@@ -124,6 +124,9 @@ static long large(long unused)
 		count(REFUSED, 1);
 	}
 	count(STOPPED, 1);
+	/* Whoever ends makes room for the others, large ones too. */
+	while (!ve_shared[STOP])
+		usleep(1000);
 	return 0;
 }
 
@@ -159,7 +162,7 @@ static void small_and_large(long share)
 	ve.shared[GO] = 1;
 	usleep(PERIOD_MS * 1000);
 	check_soon(ve.shared[PASSES] >= SMALL, 20000);
-	/* What a small one leaves behind has room for a large request. */
+	/* Nobody ends before the last large request. */
 	ve.shared[STOP_LARGE] = 1;
 	check_soon(ve.shared[STOPPED] == LARGE, 20000);
 	ve.shared[STOP] = 1;
