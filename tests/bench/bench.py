@@ -31,6 +31,7 @@ import oci  # noqa: E402
 import run  # noqa: E402
 
 BENCH = run.BUILD / "bench"
+PROGRAM = BENCH / "program/bench"
 
 # Kernel -> columns in the order they are measured, and where each is.
 GUESTS = {
@@ -72,7 +73,8 @@ class Report:
             self.start = time.monotonic()
         elif end:
             took = time.monotonic() - self.start
-            print(f"    ({end[1]}) {judge.TITLES[end[1]]}: {took:.0f} s", flush=True)
+            if end[1] in judge.TITLES:
+                print(f"    ({end[1]}) {judge.TITLES[end[1]]}: {took:.0f} s", flush=True)
             if end[2] != "0":
                 said = "\n".join(self.columns[end[1]])
                 self.failed = self.failed or f"column {end[1]} ended with status {end[2]}:\n{said}"
@@ -92,7 +94,7 @@ def image(kernel):
 
 def choose(only):
     """Names of the rows asked for, each by its beginning; all without any."""
-    listing = subprocess.run([BENCH / "program/bench", "list"], check=True, text=True, stdout=subprocess.PIPE)
+    listing = subprocess.run([PROGRAM, "list"], check=True, text=True, stdout=subprocess.PIPE)
     rows = listing.stdout.split()
     for want in only:
         if not any(row.startswith(want) for row in rows):
@@ -108,7 +110,7 @@ def initramfs(where, columns, rows, repetitions):
     shutil.copy2(run.BUILD / "busybox", root / "bin/busybox")
     (root / "bin/sh").symlink_to("busybox")
     shutil.copy2(HERE / "init", root / "init")
-    shutil.copy2(BENCH / "program/bench", root / "bench/bench")
+    shutil.copy2(PROGRAM, root / "bench/bench")
     config = oci.config(repetitions, rows)
     (root / "bench/config.json").write_text(json.dumps(config, indent=1))
     (root / "arguments.run").write_text(f"{repetitions} {' '.join(rows)}\n")
@@ -116,19 +118,20 @@ def initramfs(where, columns, rows, repetitions):
     return run.archive(root, where / "initramfs.cpio")
 
 
-def boot(kernel, columns, rows, repetitions, directory):
-    """One guest; the lines it reported by column."""
-    where = directory / kernel
-    where.mkdir()
+def start(kernel, columns, rows, repetitions, where, *extra):
+    """A guest that measures the columns."""
     archive = initramfs(where, columns, rows, repetitions)
-    run.say(f"counting on the {kernel} kernel: {len(rows)} row(s), {repetitions} repetitions")
-    report = Report()
-    guest = run.Guest(
+    return run.Guest(
         ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot",
          *MACHINE, "-m", "2G", "-kernel", str(image(kernel)), "-initrd", str(archive),
-         "-append", APPEND],
+         "-append", APPEND, *extra],
         where,
     )  # fmt: skip
+
+
+def follow(guest):
+    """Waits for the end of a guest; the lines it reported by column."""
+    report = Report()
     try:
         finished = run.watch(guest, report, BOOT_LIMIT)
     finally:
@@ -136,12 +139,24 @@ def boot(kernel, columns, rows, repetitions, directory):
     if report.failed:
         run.die(report.failed)
     if not finished:
-        tail = "\n".join(guest.console()[-40:])
-        run.die(f"the guest {'hung' if report.hung else 'died'}; end of its console ({where}/console.log):\n{tail}")
+        lost(guest, "hung" if report.hung else "died")
     for line in guest.console():
         if run.report.COMPLAINT.search(line):
-            run.die(f"the kernel complains ({where}/console.log): {line}")
+            run.die(f"the kernel complains ({guest.console_path}): {line}")
     return report.columns
+
+
+def lost(guest, how):
+    tail = "\n".join(guest.console()[-40:])
+    run.die(f"the guest {how}; end of its console ({guest.console_path}):\n{tail}")
+
+
+def boot(kernel, columns, rows, repetitions, directory):
+    """One guest; the lines it reported by column."""
+    where = directory / kernel
+    where.mkdir()
+    run.say(f"counting on the {kernel} kernel: {len(rows)} row(s), {repetitions} repetitions")
+    return follow(start(kernel, columns, rows, repetitions, where))
 
 
 def options(kernel):
