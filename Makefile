@@ -19,7 +19,7 @@ FLAVOUR := release
 SCALE := $(if $(filter 1,$(FULL)),1,10)
 
 .PHONY: help run shell node kernel kernel-debug tools template selftests busybox source patches \
-	test kselftest guest-test tools-test check bench kernel-stock clean distclean deps preflight \
+	test kselftest guest-test tools-test check bench bench-trace kernel-stock clean distclean deps preflight \
 	quick-release quick-debug quick-stock
 
 help: ## this list
@@ -112,6 +112,14 @@ bench: $(if $(filter quick,$(BENCH)),,quick-stock) quick-release ## count instru
 	@$(S)/busybox.sh
 	@$(S)/bench.sh
 	@tests/bench/bench.py $(if $(filter quick,$(BENCH)),--quick) $(foreach b,$(B),--only $(b))
+
+ifeq ($(filter bench-trace,$(MAKECMDGOALS))$(B),bench-trace)
+$(error one row, please: make bench-trace B=udp-socket)
+endif
+bench-trace: quick-release ## which functions the instructions of a row go to: B=udp-socket
+	@$(S)/busybox.sh
+	@$(S)/bench.sh
+	@tests/bench/trace.py $(B) $(if $(PLACES),--places $(PLACES)) $(if $(CALL),--call $(CALL))
 
 clean: ## remove everything built (downloads and compiler cache stay)
 	@$(S)/clean.sh

@@ -23,7 +23,8 @@ step_scripts() {
 	done < <(shell_scripts)
 	python3 -m py_compile scripts/*.py tests/qemu/*.py tests/bench/*.py &&
 		python3 tests/qemu/test_report.py 2>&1 &&
-		python3 tests/bench/test_judge.py 2>&1
+		python3 tests/bench/test_judge.py 2>&1 &&
+		python3 tests/bench/test_trace.py 2>&1
 }
 
 # Every file a compiler or shell reads names its licence in the first lines.
