@@ -181,3 +181,28 @@ fn dry_run_of_a_sample() {
     );
     assert_eq!(node.conf_text(101), before);
 }
+
+/// Every sample that is shipped is good, and fits a node that is large enough.
+#[test]
+fn shipped_samples_validate() {
+    let node = Node::new();
+    put(
+        &node,
+        "proc/meminfo",
+        "MemTotal: 16777216 kB\nSwapTotal: 16777216 kB\n",
+    );
+    let mut samples = 0;
+    for entry in std::fs::read_dir(node.path("etc/vz/conf")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "conf-sample") {
+            samples += 1;
+            let out = node.run_args(&["vzcfgvalidate", path.to_str().unwrap()]);
+            assert_eq!(
+                (out.status, out.out.as_str(), out.err.as_str()),
+                (0, "Validation completed: success\n", ""),
+                "{path:?}"
+            );
+        }
+    }
+    assert_eq!(samples, 8);
+}

@@ -28,6 +28,7 @@ fn check(text: &str) -> Vec<Finding> {
 fn shipped_samples_are_good() {
     for (name, text) in [
         ("basic", BASIC),
+        ("light", LIGHT),
         (
             "vswap-256m",
             include_str!("../../../../etc/conf/ve-vswap-256m.conf-sample"),
@@ -39,7 +40,7 @@ fn shipped_samples_are_good() {
     ] {
         assert_eq!(Rules::new(None).check(&file(text)), [], "{name}");
     }
-    // Its numbers are those of old; so are the sizes they were made for.
+    // More than what earlier kernels needed.
     let legacy = Rules {
         sizes: LEGACY,
         ..rules()
