@@ -3,6 +3,7 @@
 
 use crate::cli;
 use crate::cli::options;
+use crate::config;
 use crate::error::Code;
 use crate::error::Result;
 use crate::error::ResultExt;
@@ -131,6 +132,20 @@ fn closing(page: &mut Roff, text: &str) {
     page.control("fi", []);
 }
 
+fn samples(page: &mut Roff) {
+    page.control("SH", ["SAMPLES"]);
+    page.text([roman(
+        "A file ve-NAME.conf-sample beside the configurations is what vzctl create --config NAME \
+         begins with and what vzctl set --applyconfig NAME takes over. With each of those that \
+         are shipped a Debian 13 with sshd, cron, rsyslog and Apache starts without a refusal.",
+    )]);
+    for (name, text) in config::SHIPPED {
+        page.control("TP", []);
+        page.text([bold(name)]);
+        page.text([roman(text)]);
+    }
+}
+
 /// Descriptions in NAME sections begin in lower case, abbreviations aside.
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
@@ -248,6 +263,7 @@ fn ctid_conf() -> Vec<u8> {
             }
         }
     }
+    samples(&mut page);
     page.control("SH", ["SEE ALSO"]);
     page.text([roman(
         "vzctl(8), vzctl-set(8), vzcfgvalidate(8), vz.conf(5)",
