@@ -19,8 +19,8 @@ FLAVOUR := release
 SCALE := $(if $(filter 1,$(FULL)),1,10)
 
 .PHONY: help run shell node kernel kernel-debug tools template selftests busybox source patches \
-	test kselftest guest-test tools-test check bench bench-trace kernel-stock clean distclean deps preflight \
-	quick-release quick-debug quick-stock
+	test kselftest guest-test tools-test check bench bench-trace objsize kernel-stock clean distclean \
+	deps preflight quick-release quick-debug quick-stock
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -120,6 +120,10 @@ bench-trace: quick-release ## which functions the instructions of a row go to: B
 	@$(S)/busybox.sh
 	@$(S)/bench.sh
 	@tests/bench/trace.py $(B) $(if $(PLACES),--places $(PLACES)) $(if $(CALL),--call $(CALL))
+
+objsize: quick-release selftests ## measure what processes, files and sockets cost a VE
+	@VZ_KERNEL=build/release/arch/x86/boot/bzImage tests/qemu/run.py kselftest --scale 1 --only ubc:objsize
+	@sed -n 's/^.*# objsize: //p' build/run/kselftest/*/report.log
 
 clean: ## remove everything built (downloads and compiler cache stay)
 	@$(S)/clean.sh

@@ -73,8 +73,8 @@ fn notes() -> String {
     format!(
         "Each finding names the line and a value that mends it. Exit status: 0 good or only \
          advice, 1 errors, 2 only warnings; with -r and -i what is left after the repairs. \
-         Kernel memory is taken as {} that is cached; with --legacy as {}. A socket needs {} \
-         bytes of buffers.\n\n\
+         Kernel memory is taken as {} that is cached, which is what this kernel was measured to \
+         need; with --legacy as {}. A socket needs {} bytes of buffers.\n\n\
          Examples:\n  vzcfgvalidate /etc/vz/conf/101.conf\n  vzcfgvalidate -i /etc/vz/conf/101.conf",
         size(MODERN),
         size(LEGACY),
