@@ -18,9 +18,9 @@ FLAVOUR := release
 # make test FULL=1 runs the stated counts, otherwise a tenth of them.
 SCALE := $(if $(filter 1,$(FULL)),1,10)
 
-.PHONY: help run shell node kernel kernel-debug tools template selftests busybox source patches \
-	test kselftest guest-test tools-test check bench bench-trace objsize kernel-stock clean distclean \
-	deps preflight quick-release quick-debug quick-stock
+.PHONY: help run shell node guest-disk kernel kernel-debug tools template selftests busybox source \
+	patches test kselftest guest-test tools-test check bench bench-trace objsize kernel-stock clean \
+	distclean deps preflight quick-release quick-debug quick-stock
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,9 @@ template: tools
 node: tools template ## build the disk image of the node
 	@$(S)/node-image.sh
 
+guest-disk: tools
+	@$(S)/guest-disk.sh
+
 run: quick-$(FLAVOUR) node ## boot the node, show the life of a VE, then give a shell
 	@tests/qemu/run.py console --demo --flavour $(FLAVOUR)
 
@@ -87,14 +90,14 @@ selftests: deps
 	@$(S)/selftests.sh
 
 ifneq ($(filter guest%,$(T)),)
-kselftest: quick-debug node
+kselftest: quick-debug node guest-disk
 	@tests/qemu/run.py guest --scale $(SCALE) $(foreach t,$(T),--only $(t))
 else
 kselftest: quick-debug selftests ## run kernel tests, all or T=ve:lifecycle
 	@tests/qemu/run.py kselftest --scale $(SCALE) $(foreach t,$(T),--only $(t))
 endif
 
-guest-test: quick-debug node ## run the tests that need a whole node
+guest-test: quick-debug node guest-disk ## run the tests that need a whole node
 	@tests/qemu/run.py guest --scale $(SCALE)
 
 tools-test: deps ## run the tests of the tools on this machine

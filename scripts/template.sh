@@ -1,16 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Makes the Debian 13 template cache with the vzpkg that was just built. It is
-# kept per user and made again when its recipe changes.
+# Makes the Debian 13 template cache, or that of a RECIPE which is not shipped,
+# with the vzpkg that was just built: template.sh [NAME RECIPE]. It is kept per
+# user and made again when its recipe changes.
 . "$(dirname "$0")/lib.sh"
 
-name=debian-13-x86_64
+name=${1:-debian-13-x86_64}
+recipe=${2:-$VZ_TOP/tools/vzctl/templates/$name.toml}
 store=$VZ_CACHE/template
 cache=$store/$name.tar.zst
 mkdir -p "$store"
 take_lock "$store/.lock"
 
-key=$(hash_of "$VZ_TOP/tools/vzctl/templates/$name.toml")
+key=$(hash_of "$recipe")
 [ -s "$cache" ] && [ "$(cat "$cache.key" 2>/dev/null)" = "$key" ] && exit 0
 
 say "making the template cache $name (about 100 MB to download)"
@@ -20,6 +22,7 @@ root=$work/root
 tools=$VZ_BUILD/tools/release/vz-tools
 # The tools as they will be on the node, below a directory of their own.
 "$VZ_TOP/tools/vzctl/install.sh" "$root" "$tools" >&2
+[ $# = 0 ] || cp "$recipe" "$root/etc/vz/templates.d/"
 if [ -n "${VZ_MIRROR:-}" ]; then
 	mkdir -p "$root/etc/apt"
 	(. /etc/os-release && echo "deb $VZ_MIRROR $VERSION_CODENAME main" >"$root/etc/apt/sources.list")

@@ -58,7 +58,7 @@ if stage_make quick-debug; then
 	if stage_make selftests; then
 		guests kselftest
 	fi
-	if stage_make node; then
+	if stage_make node guest-disk; then
 		guests guest
 	fi
 fi

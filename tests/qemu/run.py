@@ -255,7 +255,8 @@ def guest(args):
         tests[f"guest:{path.stem}"] = Test(limit, [path.name])
     tests = select(tests, args.only)
     kernel = kernel_image("debug")
-    image = node_image()
+    image = built("node.img", "node")
+    more = built("guest.tar", "guest-disk")
 
     def start(left, where):
         (where / "tests.run").write_text(tests_run(tests, left))
@@ -267,16 +268,17 @@ def guest(args):
             "console=ttyS0 loglevel=5 panic=-1 oops=panic root=/dev/vda rw "
             f"vz.mode=test systemd.setenv=VZ_SCALE={args.scale}"
         )
-        return Guest(qemu(kernel, append, args.memory, [*drive(image), *drive(disk, "on")]), where)
+        disks = [*drive(image), *drive(disk, "on"), *drive(more, "on")]
+        return Guest(qemu(kernel, append, args.memory, disks), where)
 
     say(f"guest: {len(tests)} script(s) on the node")
     return run_guests(tests, start, fresh("guest"), BOOT_LIMIT["guest"])
 
 
-def node_image():
-    path = BUILD / "node.img"
+def built(name, target):
+    path = BUILD / name
     if not path.exists():
-        die("build/node.img is missing: run make node")
+        die(f"build/{name} is missing: run make {target}")
     return path
 
 
@@ -320,7 +322,7 @@ def console(args):
         append += f" vz.rows={size.lines} vz.columns={size.columns} vz.term={os.environ.get('TERM', 'linux')}"
     serial = ["-serial", "mon:stdio"] if terminal else ["-serial", "stdio", "-monitor", "none"]
     serial += ["-chardev", f"file,id=report,path={status}", "-serial", "chardev:report"]
-    command = qemu(kernel_image(args.flavour), append, args.memory, [*drive(node_image()), *serial])
+    command = qemu(kernel_image(args.flavour), append, args.memory, [*drive(built("node.img", "node")), *serial])
     if terminal:
         say("booting the node; Ctrl-D in its shell powers it off, Ctrl-A X kills it")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
