@@ -165,7 +165,7 @@ def options(kernel):
     if os.environ.get(f"VZ_KERNEL_{kernel.upper()}") or not path.exists():
         return None
     found = set(re.findall(r"^(?:# )?CONFIG_.*$", path.read_text(), re.M))
-    return {line for line in found if not re.match(r"(# )?CONFIG_(VE|UBC)\b", line)}
+    return {line for line in found if not re.match(r"(# )?CONFIG_(VE|UBC)(_\w+)?\b", line)}
 
 
 def remarks(kernels):
