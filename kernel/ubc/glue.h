@@ -97,15 +97,6 @@ bool ubc_sndbuf_room(struct ubc *ub, enum ubc_resource res,
 		     const atomic_t *held, int n);
 bool ubc_rcvbuf_charge(struct ubc *ub, enum ubc_resource res, atomic_t *held,
 		       int n, int segment, bool count);
-void ubc_sockbuf_force(struct ubc *ub, enum ubc_resource res, atomic_t *held,
-		       int n);
-int ubc_sockbuf_return(struct ubc *ub, enum ubc_resource res, atomic_t *held,
-		       int n);
-void ubc_sockbuf_shrink(struct ubc *ub, enum ubc_resource res, atomic_t *held,
-			int need);
-void ubc_sockbuf_cover(struct ubc *ub, enum ubc_resource res, atomic_t *held,
-		       int need);
-bool ubc_sockbuf_fits(struct ubc *ub, enum ubc_resource res, int n);
 bool ubc_tcp_pressure(struct ubc *ub);
 bool ubc_tcp_may_grow(struct ubc *ub, int rcvbuf);
 void ubc_tcp_orphans_add(struct ubc *ub, int n);

@@ -56,4 +56,101 @@ static inline void ubc_sk_granted(struct sock *sk)
 		WRITE_ONCE(sk->sk_ubuf.want, 0);
 }
 
+/*
+ * What a socket has charged: @held is a field of its sk_ubuf.  All sizes are
+ * pages.  Pages are charged before @held is raised and returned after it was
+ * lowered, so it never exceeds what is charged.
+ */
+
+/* Pages a socket may keep while there is plenty, to spare the shared counter. */
+#define UBC_SOCKBUF_SPARE	2
+
+/* Few pages, and so little in use that what idle sockets keep does not matter? */
+static inline bool ubc_sockbuf_may_keep(const struct ubc *ub,
+					enum ubc_resource res, int spare)
+{
+	const struct ubc_counter *c = &ub->counter[res];
+
+	return spare > 0 && spare <= UBC_SOCKBUF_SPARE &&
+	       READ_ONCE(c->held) <= READ_ONCE(c->barrier) / 8;
+}
+
+/* Can @n pages ever be charged? */
+static inline bool ubc_sockbuf_fits(const struct ubc *ub, enum ubc_resource res,
+				    int n)
+{
+	return (s64)n << PAGE_SHIFT <= READ_ONCE(ub->counter[res].limit);
+}
+
+/* Within the barrier everybody is served; beyond it the engine decides. */
+static inline bool ubc_sockbuf_charge(struct ubc *ub, enum ubc_resource res,
+				      atomic_t *held, int n)
+{
+	const struct ubc_counter *c = &ub->counter[res];
+
+	if (READ_ONCE(c->limit) < READ_ONCE(c->barrier) ||
+	    !ubc_quick_charge(ub, res, (unsigned long)n << PAGE_SHIFT, UBC_HARD))
+		return false;
+	atomic_add(n, held);
+	return true;
+}
+
+/* Whatever the bounds. */
+static inline void ubc_sockbuf_force(struct ubc *ub, enum ubc_resource res,
+				     atomic_t *held, int n)
+{
+	ubc_count(ub, res, (unsigned long)n << PAGE_SHIFT, UBC_FORCE);
+	atomic_add(n, held);
+}
+
+/* Charges what is in use already. */
+static inline void ubc_sockbuf_cover(struct ubc *ub, enum ubc_resource res,
+				     atomic_t *held, int need)
+{
+	int old = atomic_read(held);
+
+	while (old < need) {
+		unsigned long n = (unsigned long)(need - old) << PAGE_SHIFT;
+
+		ubc_count(ub, res, n, UBC_FORCE);
+		if (atomic_try_cmpxchg(held, &old, need))
+			return;
+		ubc_uncount(ub, res, n);
+	}
+}
+
+/* Gives back @n pages or what there is; how many. */
+static inline int ubc_sockbuf_return(struct ubc *ub, enum ubc_resource res,
+				     atomic_t *held, int n)
+{
+	int old = atomic_read(held), less;
+
+	do {
+		less = min(n, old);
+		if (less <= 0)
+			return 0;
+	} while (!atomic_try_cmpxchg(held, &old, old - less));
+	ubc_uncount(ub, res, (unsigned long)less << PAGE_SHIFT);
+	return less;
+}
+
+/*
+ * Gives back what is above @need, unless it is little and there is plenty.
+ * Fully ordered if it changes anything.
+ */
+static inline bool ubc_sockbuf_shrink(struct ubc *ub, enum ubc_resource res,
+				      atomic_t *held, int need)
+{
+	int old = atomic_read(held);
+
+	while (old > need && !ubc_sockbuf_may_keep(ub, res, old - need)) {
+		if (atomic_try_cmpxchg(held, &old, need)) {
+			ubc_uncount(ub, res,
+				    (unsigned long)(old - need) << PAGE_SHIFT);
+			return true;
+		}
+	}
+	return false;
+}
+
 #endif /* _UBC_SOCK_H */

@@ -24,8 +24,10 @@ static int ubc_sk_segment(const struct sock *sk)
 
 bool ubc_sk_mem_reserve_slow(struct sock *sk, int pages)
 {
-	return ubc_sndbuf_charge(sk->sk_ub, ubc_snd(sk), &sk->sk_ubuf.snd,
-				 pages, true);
+	atomic_t *held = &sk->sk_ubuf.snd;
+
+	return ubc_sockbuf_charge(sk->sk_ub, ubc_snd(sk), held, pages) ||
+	       ubc_sndbuf_charge(sk->sk_ub, ubc_snd(sk), held, pages, true);
 }
 
 bool ubc_sk_mem_charge_slow(struct sock *sk, int pages, int kind)
@@ -45,7 +47,8 @@ bool ubc_sk_mem_charge_slow(struct sock *sk, int pages, int kind)
 		return true;
 	}
 	/* TCP makes several attempts: ubc_sk_segment_dropped_slow() counts. */
-	ok = ubc_rcvbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, pages,
+	ok = ubc_sockbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, pages) ||
+	     ubc_rcvbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, pages,
 			       ubc_sk_segment(sk), !sk_is_tcp(sk));
 	b->refused = !ok;
 	return ok;

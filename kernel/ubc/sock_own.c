@@ -11,7 +11,7 @@ int ubc_sock_own_slow(struct sock *sk, struct ubc *ub)
 {
 	if (WARN_ON_ONCE(sk->sk_ub))
 		return 0;
-	if (ubc_charge_slow(ub, ubc_sock_class(sk->sk_prot_creator), 1, UBC_HARD))
+	if (ubc_count(ub, ubc_sock_class(sk->sk_prot_creator), 1, UBC_HARD))
 		return -ENOBUFS;
 	ubc_sock_set(sk, ub);
 	ubc_track(UBC_SOCKS, sk, ub);
@@ -22,7 +22,7 @@ EXPORT_SYMBOL_GPL(ubc_sock_own_slow);
 /* The charge ends before the socket does: who sends holds a reference to it. */
 int ubc_sk_pin_slow(struct sock *sk, int pages)
 {
-	if (ubc_charge_slow(sk->sk_ub, UBC_LOCKEDPAGES, pages, UBC_HARD))
+	if (ubc_count(sk->sk_ub, UBC_LOCKEDPAGES, pages, UBC_HARD))
 		return -ENOBUFS;
 	atomic_add(pages, &sk->sk_ubuf.pinned);
 	return 0;
@@ -31,5 +31,5 @@ int ubc_sk_pin_slow(struct sock *sk, int pages)
 void ubc_sk_unpin_slow(struct sock *sk, int pages)
 {
 	atomic_sub(pages, &sk->sk_ubuf.pinned);
-	ubc_uncharge_slow(sk->sk_ub, UBC_LOCKEDPAGES, pages);
+	ubc_uncount(sk->sk_ub, UBC_LOCKEDPAGES, pages);
 }

@@ -30,8 +30,14 @@ static int ubc_skb_size(unsigned long head, unsigned long data)
 	       SKB_DATA_ALIGN(sizeof(struct sk_buff));
 }
 
-int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
-			   unsigned long data, bool again)
+/* More than ubc_skb_size(head, 0), which rounds up to less than twice as much. */
+#define UBC_SKB_SIZE_MAX(head)						\
+	(2 * ((head) + MAX_TCP_HEADER + L1_CACHE_BYTES +		\
+	      SKB_HEAD_ALIGN(SMP_CACHE_BYTES)) +			\
+	 SKB_DATA_ALIGN(sizeof(struct sk_buff)))
+
+static noinline int ubc_sk_wmem_admit_exactly(struct sock *sk, unsigned long head,
+					      unsigned long data, bool again)
 {
 	struct ubc_sockbuf *b = &sk->sk_ubuf;
 	int n, pages, used, size;
@@ -51,13 +57,37 @@ int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
 	n = sk_mem_pages(used + size) - atomic_read(&b->snd);
 	if (n > 0 && used < (int)WMEM_IDLE) {
 		ubc_sockbuf_force(sk->sk_ub, ubc_snd(sk), &b->snd, n);
-	} else if (n > 0 && !ubc_sndbuf_charge(sk->sk_ub, ubc_snd(sk), &b->snd,
-					       n, !again)) {
+	} else if (n > 0 &&
+		   !ubc_sockbuf_charge(sk->sk_ub, ubc_snd(sk), &b->snd, n) &&
+		   !ubc_sndbuf_charge(sk->sk_ub, ubc_snd(sk), &b->snd, n, !again)) {
 		WRITE_ONCE(b->want, pages);
 		return -EAGAIN;
 	}
 	ubc_sk_granted(sk);
 	return 0;
+}
+
+/* A small message fits in what the socket has kept. */
+int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
+			   unsigned long data, bool again)
+{
+	int kept = atomic_read(&sk->sk_ubuf.snd);
+
+	if (data || head - 1 >= PAGE_SIZE || READ_ONCE(sk->sk_ubuf.want) ||
+	    sk_wmem_alloc_get(sk) + UBC_SKB_SIZE_MAX(head) > kept * PAGE_SIZE ||
+	    !ubc_sockbuf_fits(sk->sk_ub, ubc_snd(sk), kept))
+		return ubc_sk_wmem_admit_exactly(sk, head, data, again);
+	return 0;
+}
+
+static noinline void ubc_sk_wmem_adjust(struct sock *sk, int except)
+{
+	struct ubc_sockbuf *b = &sk->sk_ubuf;
+	int need = ubc_wmem_pages(sk, except);
+
+	if (ubc_sockbuf_shrink(sk->sk_ub, ubc_snd(sk), &b->snd, need))
+		need = ubc_wmem_pages(sk, except);
+	ubc_sockbuf_cover(sk->sk_ub, ubc_snd(sk), &b->snd, need);
 }
 
 /*
@@ -67,21 +97,15 @@ int ubc_sk_wmem_admit_slow(struct sock *sk, unsigned long head,
  */
 void ubc_sk_wmem_sync_slow(struct sock *sk, int except)
 {
-	struct ubc_sockbuf *b = &sk->sk_ubuf;
-	int need;
+	int spare;
 
 	if (ubc_sk_sends_forward(sk))
 		return;
 
 	smp_mb__after_atomic();		/* sk_wmem_alloc, then snd */
-	need = ubc_wmem_pages(sk, except);
-	if (atomic_read(&b->snd) > need) {
-		/* Fully ordered if it changes anything. */
-		ubc_sockbuf_shrink(sk->sk_ub, ubc_snd(sk), &b->snd, need);
-		need = ubc_wmem_pages(sk, except);
-	}
-	if (atomic_read(&b->snd) < need)
-		ubc_sockbuf_cover(sk->sk_ub, ubc_snd(sk), &b->snd, need);
+	spare = atomic_read(&sk->sk_ubuf.snd) - ubc_wmem_pages(sk, except);
+	if (spare && !ubc_sockbuf_may_keep(sk->sk_ub, ubc_snd(sk), spare))
+		ubc_sk_wmem_adjust(sk, except);
 }
 EXPORT_SYMBOL_GPL(ubc_sk_wmem_sync_slow);
 
@@ -124,7 +148,8 @@ bool ubc_sk_rmem_charge_slow(struct sock *sk, int used, int size)
 		ubc_sockbuf_force(sk->sk_ub, ubc_rcv(sk), &b->rcv, n);
 		return true;
 	}
-	return ubc_rcvbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, n, 0, true);
+	return ubc_sockbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, n) ||
+	       ubc_rcvbuf_charge(sk->sk_ub, ubc_rcv(sk), &b->rcv, n, 0, true);
 }
 EXPORT_SYMBOL_GPL(ubc_sk_rmem_charge_slow);
 
@@ -138,10 +163,7 @@ void ubc_sk_rmem_sync_slow(struct sock *sk)
 		return;
 	smp_mb__after_atomic();		/* sk_rmem_alloc, then rcv */
 	need = sk_mem_pages(sk_rmem_alloc_get(sk));
-	if (atomic_read(&b->rcv) > need) {
-		ubc_sockbuf_shrink(sk->sk_ub, ubc_rcv(sk), &b->rcv, need);
+	if (ubc_sockbuf_shrink(sk->sk_ub, ubc_rcv(sk), &b->rcv, need))
 		need = sk_mem_pages(sk_rmem_alloc_get(sk));
-	}
-	if (atomic_read(&b->rcv) < need)
-		ubc_sockbuf_cover(sk->sk_ub, ubc_rcv(sk), &b->rcv, need);
+	ubc_sockbuf_cover(sk->sk_ub, ubc_rcv(sk), &b->rcv, need);
 }

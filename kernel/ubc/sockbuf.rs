@@ -2,23 +2,22 @@
 
 //! tcpsndbuf, tcprcvbuf, othersockbuf, dgramrcvbuf: who may have how much.
 //!
-//! `sock_mem.c` and `sock_queue.c` say what a socket needs. A socket is charged in whole pages and
-//! remembers how many, so what it has charged is returned exactly, whatever was lost on the way.
+//! `sock_mem.c` and `sock_queue.c` say what a socket needs, charge it as long as that stays within
+//! the barrier (`sock.h`), and come here beyond it. A socket is charged in whole pages and remembers
+//! how many, so what it has charged is returned exactly, whatever was lost on the way.
 //!
 //! The room between barrier and limit is a reserve: beyond the barrier a sender gets only its
 //! share of it, the reserve divided by the number of sockets there may be, but at least one page.
 //! A TCP socket with an empty receive queue may use all of it. The callers also make progress
 //! certain: a buffer for a socket with nothing outstanding is forced.
 //!
-//! No locks: any context but NMI. Pages are charged before a socket's number of pages is raised and
-//! returned after it was lowered, so the number never exceeds what is charged.
+//! No locks: any context but NMI.
 
 use crate::{
     bean::Beancounter,
     counter::{
         Counter,
-        Refused,
-        UNLIMITED, //
+        Refused, //
     },
     resource::Resource, //
 };
@@ -35,9 +34,6 @@ use kernel::{
 
 /// Bytes in a page. A page is smaller than any number of bytes that matters here.
 const PAGE: i64 = PAGE_SIZE as i64;
-
-/// Pages a socket may keep while there is plenty, to spare the shared counter.
-const SPARE: i32 = 2;
 
 /// What one socket has charged to one resource.
 pub(crate) struct Side<'a> {
@@ -112,69 +108,6 @@ impl<'a> Side<'a> {
         }
         granted
     }
-
-    /// Charges whatever the bounds.
-    pub(crate) fn force(&self, n: i32) {
-        // Nothing is above this bound.
-        let _ = self.charge(n, UNLIMITED);
-    }
-
-    /// Gives back `n` pages or what there is; how many.
-    pub(crate) fn give_back(&self, n: i32) -> i32 {
-        let mut old = self.held.load(Relaxed);
-
-        loop {
-            let n = n.min(old);
-            if n <= 0 {
-                return 0;
-            }
-            match self.held.cmpxchg(old, old - n, Full) {
-                Ok(_) => {
-                    self.ub.uncharge(self.res, bytes(n));
-                    return n;
-                }
-                Err(seen) => old = seen,
-            }
-        }
-    }
-
-    /// Gives back what is above `need`, unless it is little and there is plenty.
-    pub(crate) fn shrink(&self, need: i32) {
-        let mut old = self.held.load(Relaxed);
-
-        while old > need && (old - need > SPARE || !self.is_roomy()) {
-            match self.held.cmpxchg(old, need, Full) {
-                Ok(_) => {
-                    self.ub.uncharge(self.res, bytes(old - need));
-                    return;
-                }
-                Err(seen) => old = seen,
-            }
-        }
-    }
-
-    /// Charges what is missing to `need`.
-    pub(crate) fn cover(&self, need: i32) {
-        let mut old = self.held.load(Relaxed);
-
-        while old < need {
-            let n = bytes(need - old);
-            // Nothing is above this bound.
-            let _ = self.ub.charge_to(self.res, n, UNLIMITED);
-            match self.held.cmpxchg(old, need, Full) {
-                Ok(_) => return,
-                Err(seen) => {
-                    self.ub.uncharge(self.res, n);
-                    old = seen;
-                }
-            }
-        }
-    }
-
-    /// Is so little in use that what idle sockets keep does not matter?
-    fn is_roomy(&self) -> bool {
-        self.counter().held() <= self.counter().barrier() / 8
-    }
 }
 
 /// The bound for a sender who would have `own` bytes then, one of `sockets`.
@@ -229,6 +162,7 @@ pub(crate) fn many_orphans(ub: &Beancounter, shift: u32) -> bool {
 #[kunit_tests(ubc_sockbuf)]
 mod tests {
     use super::*;
+    use crate::counter::UNLIMITED;
 
     #[test]
     fn only_a_share_beyond_the_barrier() {

@@ -4,7 +4,6 @@
 
 use crate::{
     bean::Beancounter,
-    resource::Resource,
     sockbuf::{
         self,
         bytes,
@@ -72,87 +71,6 @@ pub(crate) unsafe extern "C" fn ubc_rcvbuf_charge(
     let side = unsafe { Side::new(ub, res, held) };
 
     side.request(n, side.receive_bound(segment), count)
-}
-
-/// Charges `n` pages that cannot be refused.
-///
-/// # Safety
-///
-/// As above.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_sockbuf_force(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    held: *mut bindings::atomic_t,
-    n: c_int,
-) {
-    // SAFETY: The caller's promise.
-    unsafe { Side::new(ub, res, held) }.force(n);
-}
-
-/// Returns at most `n` pages; how many.
-///
-/// # Safety
-///
-/// As above.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_sockbuf_return(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    held: *mut bindings::atomic_t,
-    n: c_int,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    unsafe { Side::new(ub, res, held) }.give_back(n)
-}
-
-/// Returns what is not needed. Fully ordered if there was any.
-///
-/// # Safety
-///
-/// As above.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_sockbuf_shrink(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    held: *mut bindings::atomic_t,
-    need: c_int,
-) {
-    // SAFETY: The caller's promise.
-    unsafe { Side::new(ub, res, held) }.shrink(need);
-}
-
-/// Charges what is in use already.
-///
-/// # Safety
-///
-/// As above.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_sockbuf_cover(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    held: *mut bindings::atomic_t,
-    need: c_int,
-) {
-    // SAFETY: The caller's promise.
-    unsafe { Side::new(ub, res, held) }.cover(need);
-}
-
-/// Whether `n` pages can ever be charged.
-///
-/// # Safety
-///
-/// `ub` must be valid.
-#[export]
-pub(crate) unsafe extern "C" fn ubc_sockbuf_fits(
-    ub: *mut bindings::ubc,
-    res: bindings::ubc_resource,
-    n: c_int,
-) -> bool {
-    // SAFETY: The caller's promise.
-    let ub = unsafe { Beancounter::from_raw(ub) };
-
-    bytes(n) <= ub.counter(Resource::from_index(res as usize)).limit()
 }
 
 /// Whether TCP has to be careful.
