@@ -10,7 +10,8 @@
  * 1. objcg->ub is set before anybody can charge through the objcg, and changes
  *    once: to NULL, when the UB's owner is gone.  It is never set again.
  * 2. Every change of the two counters of a UB is made in the RCU read-side
- *    critical section that found the UB in objcg->ub.
+ *    critical section that found the UB in objcg->ub.  One that does not sleep
+ *    is one with preemption off, which costs less.
  * 3. ubc_destroy() clears objcg->ub of all objcgs on the UB's list and waits
  *    for a grace period.  A new objcg gets on the list and takes over ->ub of
  *    its parent in one step under the lock, so the list is complete.
@@ -133,11 +134,11 @@ static __always_inline void ubc_objcg_return(struct obj_cgroup *objcg,
 {
 	struct ubc *ub;
 
-	rcu_read_lock();
+	preempt_disable();
 	ub = READ_ONCE(objcg->ub);
 	if (ub)
 		ubc_uncharge(ub, res, n);
-	rcu_read_unlock();
+	preempt_enable();
 }
 
 /* Most pages are within the barrier, whoever asks. */
@@ -146,10 +147,10 @@ static bool ubc_kmem_quick(struct obj_cgroup *objcg, unsigned long n)
 	struct ubc *ub;
 	bool done;
 
-	rcu_read_lock();
+	preempt_disable();
 	ub = READ_ONCE(objcg->ub);
 	done = !ub || ubc_quick_charge(ub, UBC_KMEMSIZE, n, UBC_HARD);
-	rcu_read_unlock();
+	preempt_enable();
 	return done;
 }
 
@@ -159,10 +160,10 @@ static bool ubc_dcache_from_stock(struct obj_cgroup *objcg, size_t n)
 	struct ubc *ub;
 	bool done;
 
-	rcu_read_lock();
+	preempt_disable();
 	ub = READ_ONCE(objcg->ub);
 	done = !ub || ubc_stock(ub, UBC_DCACHESIZE, -(long)n);
-	rcu_read_unlock();
+	preempt_enable();
 	return done;
 }
 
@@ -194,15 +195,11 @@ static enum ubc_severity ubc_kmem_severity(gfp_t gfp)
 	return UBC_HARD;
 }
 
-int ubc_kmem_charge_slow(struct obj_cgroup *objcg, gfp_t gfp,
-			 unsigned int nr_pages)
+static noinline int ubc_kmem_charge_more(struct obj_cgroup *objcg, gfp_t gfp,
+					 unsigned long n)
 {
-	unsigned long n = (unsigned long)nr_pages << PAGE_SHIFT;
-	enum ubc_severity sev;
+	enum ubc_severity sev = ubc_kmem_severity(gfp);
 
-	if (ubc_kmem_quick(objcg, n))
-		return 0;
-	sev = ubc_kmem_severity(gfp);
 	if (!ubc_objcg_try(objcg, UBC_KMEMSIZE, n, sev) ||
 	    !ubc_objcg_try_shrink(objcg, gfp, UBC_KMEMSIZE, n, sev))
 		return 0;
@@ -211,18 +208,27 @@ int ubc_kmem_charge_slow(struct obj_cgroup *objcg, gfp_t gfp,
 	return ubc_objcg_refuse(objcg, UBC_KMEMSIZE, n, sev);
 }
 
+int ubc_kmem_charge_slow(struct obj_cgroup *objcg, gfp_t gfp,
+			 unsigned int nr_pages)
+{
+	unsigned long n = (unsigned long)nr_pages << PAGE_SHIFT;
+
+	if (likely(ubc_kmem_quick(objcg, n)))
+		return 0;
+	return ubc_kmem_charge_more(objcg, gfp, n);
+}
+
 void ubc_kmem_uncharge_slow(struct obj_cgroup *objcg, unsigned int nr_pages)
 {
 	ubc_objcg_return(objcg, UBC_KMEMSIZE,
 			 (unsigned long)nr_pages << PAGE_SHIFT);
 }
 
-int ubc_dcache_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t n)
+static noinline int ubc_dcache_charge_more(struct obj_cgroup *objcg, gfp_t gfp,
+					   size_t n)
 {
 	enum ubc_severity sev;
 
-	if (ubc_dcache_from_stock(objcg, n))
-		return 0;
 	/* A refused request waits for stock in transit, see bean.rs. */
 	sev = in_task() ? ubc_kmem_severity(gfp) : UBC_FORCE;
 	if (sev == UBC_HARD)
@@ -233,6 +239,13 @@ int ubc_dcache_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t n)
 	if (sev == UBC_SOFT && gfpflags_allow_blocking(gfp) && gfp & __GFP_FS)
 		ubc_objcg_keep_room(objcg, gfp);
 	return 0;
+}
+
+int ubc_dcache_charge_slow(struct obj_cgroup *objcg, gfp_t gfp, size_t n)
+{
+	if (likely(ubc_dcache_from_stock(objcg, n)))
+		return 0;
+	return ubc_dcache_charge_more(objcg, gfp, n);
 }
 
 void ubc_dcache_uncharge_slow(struct obj_cgroup *objcg, size_t n)
