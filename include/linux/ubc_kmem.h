@@ -59,6 +59,11 @@ struct ubc_slab_walk {
 int memcg_walk_slabs(struct ubc_slab_walk *walk);
 int memcg_slab_of(const void *p, const struct kmem_cache **cache);
 
+typedef void (*memcg_charge_fn)(void *data, struct mem_cgroup *memcg,
+				unsigned long pages, bool swap);
+/* CONFIG_UBC_DEBUG */
+void memcg_walk_charges(memcg_charge_fn charge, void *data);
+
 /* Pages of kernel memory. */
 static inline int ubc_kmem_charge(struct obj_cgroup *objcg, gfp_t gfp,
 				  unsigned int nr_pages)

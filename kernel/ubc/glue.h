@@ -17,6 +17,11 @@ struct ubc_recount;
 struct ubc_row {		/* one line of a table */
 	unsigned long held, maxheld, barrier, limit, failcnt;
 };
+struct ubc_memory {		/* what its memory cgroup says of a UB */
+	s64 kmem;		/* bytes the UB should pay */
+	s64 kernel;		/* pages that are not user space's */
+	s64 phys, swap;		/* pages in all */
+};
 struct ubc_host {		/* use of the whole machine */
 	unsigned long numproc, numfile, physpages, swappages, oomguarpages, kmemsize;
 };
@@ -106,7 +111,8 @@ void ubc_timewait_sub(struct ubc *ub);
 
 #ifdef CONFIG_UBC_DEBUG
 void ubc_recount_walk(struct ubc_recount *rc);
-s64 ubc_glue_kmem(struct ubc_glue *g);
+void ubc_glue_recount(struct ubc_glue *g, struct ubc_memory *m);
+int ubc_glue_skew(struct ubc_glue *g, bool swap, s64 n);
 int ubc_recount_show(struct seq_file *m);
 int ubc_recount_skew(u32 id, const char *name, s64 n);
 #endif

@@ -3,9 +3,10 @@
  * The recount: what every UB holds, from the objects that exist.
  *
  * Reading /sys/kernel/debug/ubc/recount walks tasks, signals, locks and inodes
- * where the kernel lists them, and slabs where it does not.  Files, address
- * spaces, sockets, ptys and rules have no list of all: they are linked here
- * from when they are made until they are freed, if somebody pays for them.
+ * where the kernel lists them, and all pages of the machine and of swap for
+ * slabs and folios.  Files, address spaces, sockets, ptys and rules have no
+ * list of all: they are linked here from when they are made until they are
+ * freed, if somebody pays for them.
  * (Linked to something that is never freed, an object cannot be found by
  * kmemleak: so not those of the host.)  Who pays is read from the object when
  * it is counted.  recount.rs adds up and compares with the counters.
@@ -76,6 +77,7 @@ void ubc_recount_walk(struct ubc_recount *rc)
 	ubc_recount_files(rc);
 	ubc_recount_net(rc);
 	ubc_recount_dcache(rc);
+	ubc_recount_pages(rc);
 }
 
 /*
@@ -93,12 +95,43 @@ void ubc_recount_bound(struct ubc_glue *g, struct mem_cgroup *memcg)
 	g->kmem_base = ubc_memcg_kmem(memcg);
 }
 
-s64 ubc_glue_kmem(struct ubc_glue *g)
+/* When the UB has left the cgroup it pays for nothing there. */
+static bool ubc_glue_pays(struct ubc_glue *g)
 {
-	/* When the UB has left the cgroup it pays for nothing there. */
-	if (!ubc_glue_bound(g) || READ_ONCE(g->memcg->ub) != g->ub)
-		return 0;
-	return ubc_memcg_kmem(g->memcg) - g->kmem_base;
+	return ubc_glue_bound(g) && READ_ONCE(g->memcg->ub) == g->ub;
+}
+
+void ubc_glue_recount(struct ubc_glue *g, struct ubc_memory *m)
+{
+	struct mem_cgroup *memcg;
+	s64 kmem;
+
+	*m = (struct ubc_memory){ };
+	if (!ubc_glue_pays(g))
+		return;
+	memcg = g->memcg;
+	kmem = ubc_memcg_kmem(memcg);
+	m->kmem = kmem - g->kmem_base;
+	m->kernel = (kmem >> PAGE_SHIFT) + memcg_page_state(memcg, MEMCG_SOCK);
+	m->phys = page_counter_read(&memcg->memory);
+	m->swap = page_counter_read(&memcg->swap);
+}
+
+/* A wrong number of pages or, if negative, of pages too few. */
+int ubc_glue_skew(struct ubc_glue *g, bool swap, s64 n)
+{
+	struct page_counter *c;
+
+	if (!ubc_glue_pays(g))
+		return -EINVAL;
+	c = swap ? &g->memcg->swap : &g->memcg->memory;
+	if (n >= 0)
+		page_counter_charge(c, n);
+	else if (-n <= page_counter_read(c))
+		page_counter_uncharge(c, -n);
+	else
+		return -EINVAL;
+	return 0;
 }
 
 /* debugfs */

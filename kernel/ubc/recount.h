@@ -16,6 +16,7 @@ void ubc_recount_tasks(struct ubc_recount *rc);
 void ubc_recount_memory(struct ubc_recount *rc);
 void ubc_recount_files(struct ubc_recount *rc);
 void ubc_recount_dcache(struct ubc_recount *rc);
+void ubc_recount_pages(struct ubc_recount *rc);
 #ifdef CONFIG_NET
 void ubc_recount_net(struct ubc_recount *rc);
 #else

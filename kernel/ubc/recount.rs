@@ -6,7 +6,8 @@
 //! names as its payer, and compared with what that UB holds. A UB that is named is looked up and
 //! never followed: in a kernel with a bug it may be gone.
 //!
-//! What memory cgroups count (physpages, swappages) and what is computed from it is not recounted.
+//! physpages and swappages have no counter here, that of the memory cgroup is looked at. Kernel
+//! memory is what the statistics of the cgroup say. What is computed (the guarantees) is left out.
 //!
 //! Nothing is locked but the table, for a moment before the walk: UBs made later count as gone.
 
@@ -26,7 +27,10 @@ use crate::{
 };
 use kernel::{
     bindings,
-    error::from_result,
+    error::{
+        from_result,
+        to_result, //
+    },
     prelude::*,
     seq_file::SeqFile,
     seq_print,
@@ -42,6 +46,8 @@ struct Row {
     ub: ARef<Beancounter>,
     /// By the objects that name it, for each resource.
     counts: [i64; COUNT],
+    /// What its memory cgroup says.
+    memory: bindings::ubc_memory,
 }
 
 /// One count of everything, made by one task.
@@ -58,8 +64,12 @@ impl Recount {
         let mut rows = KVec::new();
 
         for ub in table::all()? {
-            let counts = [0; COUNT];
-            rows.push(Row { ub, counts }, GFP_KERNEL)?;
+            let row = Row {
+                ub,
+                counts: [0; COUNT],
+                memory: bindings::ubc_memory::default(),
+            };
+            rows.push(row, GFP_KERNEL)?;
         }
         rows.sort_unstable_by_key(|row| row.ub.as_raw());
         Ok(Self {
@@ -93,9 +103,9 @@ impl Recount {
         // forgets it before it returns.
         unsafe { bindings::ubc_recount_walk(core::ptr::from_mut(self).cast()) };
         for row in &mut self.rows {
-            if let Some(count) = row.counts.get_mut(Resource::KMEMSIZE.index()) {
-                *count = row.ub.glue().kmem();
-            }
+            row.memory = row.ub.glue().recount();
+            row.counts[Resource::KMEMSIZE.index()] = row.memory.kmem;
+            row.counts[Resource::PHYSPAGES.index()] += row.memory.kernel;
         }
     }
 
@@ -106,17 +116,30 @@ impl Recount {
         for row in &self.rows {
             let (id, generation) = (row.ub.id(), row.ub.generation());
 
-            lines(m, id, generation, &row.counts, |res| held(&row.ub, res));
+            lines(m, id, generation, &row.counts, |res| match res {
+                Resource::PHYSPAGES => row.memory.phys,
+                Resource::SWAPPAGES => row.memory.swap,
+                _ => held(&row.ub, res),
+            });
         }
         lines(m, u32::MAX, 0, &self.lost, |_| 0);
     }
 }
 
 impl Glue {
-    /// Bytes of kernel memory of the memory cgroup that its UB should pay. May sleep.
-    fn kmem(&self) -> i64 {
+    /// What the memory cgroup says, if its UB pays for anything there. May sleep.
+    fn recount(&self) -> bindings::ubc_memory {
+        let mut memory = bindings::ubc_memory::default();
+
         // SAFETY: A `Glue` is valid until it is dropped.
-        unsafe { bindings::ubc_glue_kmem(self.as_ptr()) }
+        unsafe { bindings::ubc_glue_recount(self.as_ptr(), &mut memory) };
+        memory
+    }
+
+    /// Makes a counter of the memory cgroup wrong.
+    fn skew(&self, swap: bool, n: i64) -> Result {
+        // SAFETY: As above.
+        to_result(unsafe { bindings::ubc_glue_skew(self.as_ptr(), swap, n) })
     }
 }
 
@@ -146,14 +169,7 @@ fn lines(
 }
 
 fn is_recounted(res: Resource) -> bool {
-    !res.is_dummy()
-        && ![
-            Resource::PHYSPAGES,
-            Resource::SWAPPAGES,
-            Resource::VMGUARPAGES,
-            Resource::OOMGUARPAGES,
-        ]
-        .contains(&res)
+    !res.is_dummy() && ![Resource::VMGUARPAGES, Resource::OOMGUARPAGES].contains(&res)
 }
 
 /// Makes a counter wrong by `n`, which may be negative.
@@ -163,6 +179,11 @@ fn skew(id: u32, name: &CStr, n: i64) -> Result {
         .find(|&res| is_recounted(res) && res.name() == name)
         .ok_or(EINVAL)?;
 
+    match res {
+        Resource::PHYSPAGES => return ub.glue().skew(false, n),
+        Resource::SWAPPAGES => return ub.glue().skew(true, n),
+        _ => {}
+    }
     if n >= 0 {
         // Nothing is above this bound.
         let _ = ub.charge(res, n, Severity::Force);
@@ -239,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn what_memcg_counts_is_not_recounted() {
-        assert!(is_recounted(Resource::KMEMSIZE));
-        assert!(!is_recounted(Resource::PHYSPAGES));
-        assert_eq!(Resource::all().filter(|&res| is_recounted(res)).count(), 17);
+    fn all_but_guarantees_are_recounted() {
+        assert!(is_recounted(Resource::PHYSPAGES));
+        assert!(!is_recounted(Resource::VMGUARPAGES));
+        assert_eq!(Resource::all().filter(|&res| is_recounted(res)).count(), 19);
     }
 }

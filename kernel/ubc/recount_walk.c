@@ -4,10 +4,12 @@
  *
  * Task context.  Objects are looked at under the lock of the list they were
  * found in, their fields without more: they are right when nobody uses them.
+ * Slabs and pages are in no list: mm/memcontrol.c sees to it that they stay.
  * A sighand's siglock is taken inside tasklist_lock, everything else alone.
  */
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/memcontrol.h>
 #include <linux/mm_types.h>
 #include <linux/posix-timers.h>
 #include <linux/sched/signal.h>
@@ -161,4 +163,21 @@ void ubc_recount_dcache(struct ubc_recount *rc)
 	};
 
 	memcg_walk_slabs(&slabs.walk);
+}
+
+/* The next one above that a UB is bound to. */
+static void ubc_recount_charge(void *rc, struct mem_cgroup *memcg,
+			       unsigned long pages, bool swap)
+{
+	const struct ubc *ub = NULL;
+
+	for (; memcg && !ub; memcg = parent_mem_cgroup(memcg))
+		ub = READ_ONCE(memcg->ub);
+	ubc_recount_add(rc, ub, swap ? UBC_SWAPPAGES : UBC_PHYSPAGES, pages);
+}
+
+/* physpages but for those of the kernel, swappages */
+void ubc_recount_pages(struct ubc_recount *rc)
+{
+	memcg_walk_charges(ubc_recount_charge, rc);
 }

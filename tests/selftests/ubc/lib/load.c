@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,25 @@ long load_rules(long unused)
 	check_eq(nft_chain(0), 0);
 	check_eq(nft_rules(3), 0);
 	return unused;
+}
+
+/* What another CPU has touched a moment ago is not paged out. */
+long load_swap(long pages)
+{
+	size_t size = pages * 4096;
+	cpu_set_t all, here;
+	char *p;
+
+	check_ok(sched_getaffinity(0, sizeof(all), &all));
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	check_ok(sched_setaffinity(0, sizeof(here), &here));
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(p != MAP_FAILED);
+	memset(p, 1, size);
+	check_ok(madvise(p, size, MADV_PAGEOUT));
+	return sched_setaffinity(0, sizeof(all), &all);
 }
 
 long load_hold(long unused)

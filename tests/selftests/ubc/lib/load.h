@@ -9,6 +9,8 @@ long load_make(long unused);
 long load_drop(long unused);
 /* Rules: three more of them; load_make() makes none. */
 long load_rules(long unused);
+/* Makes so many pages of its own, and has them swapped out. */
+long load_swap(long pages);
 /* load_make(), tells by ve_shared[1] = 1, and waits for ever. */
 long load_hold(long unused);
 /* Makes and drops for ever; ve_shared[0] counts.  Refusals are a failure. */
