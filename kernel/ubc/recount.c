@@ -117,6 +117,9 @@ void ubc_glue_recount(struct ubc_glue *g, struct ubc_memory *m)
 	m->swap = page_counter_read(&memcg->swap);
 }
 
+/* Pages; more would wrap the counters above. */
+#define UBC_SKEW_MAX	S32_MAX
+
 /* A wrong number of pages or, if negative, of pages too few. */
 int ubc_glue_skew(struct ubc_glue *g, bool swap, s64 n)
 {
@@ -125,12 +128,12 @@ int ubc_glue_skew(struct ubc_glue *g, bool swap, s64 n)
 	if (!ubc_glue_pays(g))
 		return -EINVAL;
 	c = swap ? &g->memcg->swap : &g->memcg->memory;
+	if (n > UBC_SKEW_MAX || n < -(s64)page_counter_read(c))
+		return -EINVAL;
 	if (n >= 0)
 		page_counter_charge(c, n);
-	else if (-n <= page_counter_read(c))
-		page_counter_uncharge(c, -n);
 	else
-		return -EINVAL;
+		page_counter_uncharge(c, -n);
 	return 0;
 }
 

@@ -92,9 +92,7 @@ impl Recount {
             None => &mut self.lost,
         };
 
-        if let Some(count) = counts.get_mut(res.index()) {
-            *count = count.saturating_add(n);
-        }
+        add_to(counts, res, n);
     }
 
     /// Finds all objects. May sleep.
@@ -104,8 +102,8 @@ impl Recount {
         unsafe { bindings::ubc_recount_walk(core::ptr::from_mut(self).cast()) };
         for row in &mut self.rows {
             row.memory = row.ub.glue().recount();
-            row.counts[Resource::KMEMSIZE.index()] = row.memory.kmem;
-            row.counts[Resource::PHYSPAGES.index()] += row.memory.kernel;
+            add_to(&mut row.counts, Resource::KMEMSIZE, row.memory.kmem);
+            add_to(&mut row.counts, Resource::PHYSPAGES, row.memory.kernel);
         }
     }
 
@@ -131,15 +129,22 @@ impl Glue {
     fn recount(&self) -> bindings::ubc_memory {
         let mut memory = bindings::ubc_memory::default();
 
-        // SAFETY: A `Glue` is valid until it is dropped.
+        // SAFETY: A `Glue` is valid until it is dropped, and `memory` is written before the call
+        // returns.
         unsafe { bindings::ubc_glue_recount(self.as_ptr(), &mut memory) };
         memory
     }
 
     /// Makes a counter of the memory cgroup wrong.
     fn skew(&self, swap: bool, n: i64) -> Result {
-        // SAFETY: As above.
+        // SAFETY: A `Glue` is valid until it is dropped; any number is checked.
         to_result(unsafe { bindings::ubc_glue_skew(self.as_ptr(), swap, n) })
+    }
+}
+
+fn add_to(counts: &mut [i64; COUNT], res: Resource, n: i64) {
+    if let Some(count) = counts.get_mut(res.index()) {
+        *count = count.saturating_add(n);
     }
 }
 
