@@ -91,8 +91,10 @@ static long overflows(long unused)
 	return -1;
 }
 
-static void state(struct ve *ve, long waiting, long refused)
+/* Makes @n more: so many wait then, and so many have been closed without. */
+static void make(struct ve *ve, long n, long waiting, long refused)
 {
+	check_eq(ve_call(ve, connections, n), 0);
 	check_soon(ve_call(ve, in_use, 0) == waiting &&
 		   ve_call(ve, overflows, 0) == refused, 5000);
 	check_eq(ve_call(ve, in_use, 0), waiting);
@@ -106,20 +108,15 @@ static void number(void)
 	check_ok(write_file(NUMBER, "5"));
 	ve_start(&a, ID, NULL);
 	ve_start(&b, ID + 1, NULL);
-	check_eq(ve_call(&a, connections, 5), 0);
-	state(&a, 5, 0);
-	check_eq(ve_call(&a, connections, 3), 0);
-	state(&a, 5, 3);
+	make(&a, 5, 5, 0);
+	make(&a, 3, 5, 3);
 	/* Another UB has its own. */
-	check_eq(ve_call(&b, connections, 5), 0);
-	state(&b, 5, 0);
+	make(&b, 5, 5, 0);
 	/* Changed while they are there. */
 	check_ok(write_file(NUMBER, "7"));
-	check_eq(ve_call(&a, connections, 3), 0);
-	state(&a, 7, 4);
+	make(&a, 3, 7, 4);
 	check_ok(write_file(NUMBER, "16536"));
-	check_eq(ve_call(&a, connections, 3), 0);
-	state(&a, 10, 4);
+	make(&a, 3, 10, 4);
 	/* They go with the VE and keep no UB. */
 	drive_stop(&b);
 	drive_stop(&a);
@@ -139,19 +136,15 @@ static void memory(void)
 	check(fit > 10 && fit < 200);
 	ve_start(&ve, ID, NULL);
 	check_ok(write_file(PART, "0"));
-	check_eq(ve_call(&ve, connections, 2), 0);
-	state(&ve, 0, 2);
+	make(&ve, 2, 0, 2);
 	/* Without a limit any part is enough. */
 	check_ok(write_file(PART, "1"));
-	check_eq(ve_call(&ve, connections, 2), 0);
-	state(&ve, 2, 2);
+	make(&ve, 2, 2, 2);
 	check_ok(vz_ubc(ve.fd, 0, UB_KMEMSIZE, UB_MAX, KMEM));
-	check_eq(ve_call(&ve, connections, fit), 0);
-	state(&ve, fit, 4);
+	make(&ve, fit, fit, 4);
 	check_eq(ub_failcnt(ID, "kmemsize"), 0);
 	check_ok(write_file(PART, "384"));
-	check_eq(ve_call(&ve, connections, 2), 0);
-	state(&ve, fit + 2, 4);
+	make(&ve, 2, fit + 2, 4);
 	drive_stop(&ve);
 }
 

@@ -71,33 +71,6 @@ static int reg_buffer(int ring)
 	return reg(ring, IORING_REGISTER_BUFFERS, &iov, 1);
 }
 
-/* A ring with something of BUFFER_PAGES. */
-static long ring_with(int (*what)(int ring))
-{
-	int ring = new_ring(), err;
-
-	if (!what(ring))
-		return keep_fd(ring);
-	err = errno;
-	close(ring);
-	errno = err;
-	return -1;
-}
-
-static long ring_with_buffer(long on)
-{
-	return on ? ring_with(reg_buffer) : close_kept();
-}
-
-static const struct unit unit_buffers = {
-	"lockedpages", UB_LOCKEDPAGES, ring_with_buffer, ENOMEM, BUFFER_PAGES };
-
-/* Registered buffers: ENOMEM. */
-static void buffers(void)
-{
-	drive_hard(ID, &unit_buffers);
-}
-
 static int reg_region(int ring)
 {
 	struct region_desc desc = { .size = BUFFER_PAGES * PG };
@@ -106,18 +79,44 @@ static int reg_region(int ring)
 	return reg(ring, REGISTER_MEM_REGION, &arg, 1);
 }
 
-static long ring_with_region(long on)
+/* What each ring gets. */
+static int (*part)(int ring);
+
+static long ring_with_part(long on)
 {
-	return on ? ring_with(reg_region) : close_kept();
+	int ring, err;
+
+	if (!on)
+		return close_kept();
+	ring = new_ring();
+	if (!part(ring))
+		return keep_fd(ring);
+	err = errno;
+	close(ring);
+	errno = err;
+	return -1;
 }
 
-static const struct unit unit_regions = {
-	"lockedpages", UB_LOCKEDPAGES, ring_with_region, ENOMEM, REGION_PAGES };
+/* A part that is refused: ENOMEM. */
+static void drive_part(int (*reg_part)(int ring), int pages)
+{
+	const struct unit unit = {
+		"lockedpages", UB_LOCKEDPAGES, ring_with_part, ENOMEM, pages };
+
+	part = reg_part;
+	drive_hard(ID, &unit);
+}
+
+/* Registered buffers. */
+static void buffers(void)
+{
+	drive_part(reg_buffer, BUFFER_PAGES);
+}
 
 /* Memory of the kernel, rounded up to a power of two. */
 static void regions(void)
 {
-	drive_hard(ID, &unit_regions);
+	drive_part(reg_region, REGION_PAGES);
 }
 
 static struct ve ve;
