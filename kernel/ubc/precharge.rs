@@ -5,6 +5,9 @@
 //! A change takes effect at once and everywhere: afterwards no CPU has more than the new amounts
 //! allow, and with 0 none has anything. Charges go on meanwhile.
 //!
+//! Earlier kernels kept more resources ready. What is set for one that has no stock here is
+//! remembered and shown, and nothing else, so that their settings can be written.
+//!
 //! Lock order: the mutex of `limit`, then that of `table`.
 
 use crate::{
@@ -21,7 +24,10 @@ use kernel::{
     error::from_result,
     prelude::*,
     sync::{
-        atomic::Relaxed,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         rcu, //
     }, //
 };
@@ -29,22 +35,30 @@ use kernel::{
 /// Units by resource id.
 type Amounts = [c_int; COUNT];
 
+/// The amounts of resources without stock; places of the others are not in use.
+static UNSTOCKED: [Atomic<c_int>; COUNT] = [const { Atomic::new(0) }; COUNT];
+
+/// Where the amounts of all resources are.
+fn places() -> impl Iterator<Item = &'static Atomic<c_int>> {
+    Resource::all()
+        .zip(&UNSTOCKED)
+        .map(|(res, unstocked)| stock::batch(res).unwrap_or(unstocked))
+}
+
 fn amounts() -> Amounts {
     let mut amounts = [0; COUNT];
 
-    for (res, amount) in Resource::all().zip(&mut amounts) {
-        *amount = stock::batch(res).map_or(0, |batch| batch.load(Relaxed));
+    for (place, amount) in places().zip(&mut amounts) {
+        *amount = place.load(Relaxed);
     }
     amounts
 }
 
-/// Whether there can be so much; what has no stock is 0.
+/// Whether there can be so much.
 fn possible(amounts: &Amounts) -> bool {
-    Resource::all().zip(amounts).all(|(res, &amount)| {
-        let most = stock::batch(res).map_or(0, |_| stock::MAX_BATCH);
-
-        (0..=most).contains(&amount)
-    })
+    amounts
+        .iter()
+        .all(|amount| (0..=stock::MAX_BATCH).contains(amount))
 }
 
 fn set(amounts: &Amounts) -> Result {
@@ -53,10 +67,8 @@ fn set(amounts: &Amounts) -> Result {
     }
     // Who sets a barrier sees all of the old amounts or all of the new ones.
     limit::alone(|| {
-        for (res, &amount) in Resource::all().zip(amounts) {
-            if let Some(batch) = stock::batch(res) {
-                batch.store(amount, Relaxed);
-            }
+        for (place, &amount) in places().zip(amounts) {
+            place.store(amount, Relaxed);
         }
         table::each(|ub| ub.stocks().for_each(|stock| stock.update()));
     });
@@ -102,16 +114,24 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_stock_has_an_amount() {
+    fn any_resource_has_an_amount() {
         assert!(possible(&[0; COUNT]));
         assert!(possible(&amounts()));
         for res in Resource::all() {
-            let stocked = stock::batch(res).is_some();
-
-            assert_eq!(possible(&one(res, 1)), stocked);
-            assert_eq!(possible(&one(res, stock::MAX_BATCH)), stocked);
+            assert!(possible(&one(res, 1)));
+            assert!(possible(&one(res, stock::MAX_BATCH)));
             assert!(!possible(&one(res, stock::MAX_BATCH + 1)));
             assert!(!possible(&one(res, -1)));
         }
+    }
+
+    #[test]
+    fn each_resource_has_a_place_of_its_own() {
+        for (i, a) in places().enumerate() {
+            for b in places().skip(i + 1) {
+                assert!(!core::ptr::eq(a, b));
+            }
+        }
+        assert_eq!(places().count(), COUNT);
     }
 }

@@ -42,12 +42,17 @@ static int set(int priv, int dcache, int files)
 	return write_file(SYSCTL, line(' ', priv, dcache, files));
 }
 
-static void want(int priv, int dcache, int files)
+static void want_line(const char *want)
 {
 	char text[512];
 
 	check(read_file(SYSCTL, text, sizeof(text)) > 0);
-	check(!strcmp(text, line('\t', priv, dcache, files)));
+	check(!strcmp(text, want));
+}
+
+static void want(int priv, int dcache, int files)
+{
+	want_line(line('\t', priv, dcache, files));
 }
 
 /* What the kernel starts with. */
@@ -71,13 +76,27 @@ static void values(void)
 	want_defaults();
 }
 
+/* The line of earlier kernels: amounts also of what has no stock here. */
+#define LEGACY "131072\t0\t256\t0\t0\t4\t512\t0\t0\t0\t0\t0\t4\t" \
+	"0\t0\t0\t0\t0\t16384\t8\t256\t0\t0\t0\t256\n"
+
+static void legacy(void)
+{
+	check_ok(write_file(SYSCTL, LEGACY));
+	want_line(LEGACY);
+	/* A wrong value leaves these, too. */
+	check_err(write_file(SYSCTL, "0 0 0 0 -1"), EINVAL);
+	want_line(LEGACY);
+	check_ok(set_defaults());
+	want_defaults();
+}
+
 /* One wrong value, and nothing is changed. */
 static void errors(void)
 {
 	static const char *const wrong[] = {
-		"1",			/* kmemsize has no stock */
-		"0 0 100 1",		/* neither has shmpages */
-		"0 0 100 0 1",		/* nor a dummy */
+		"-1",			/* also of what has no stock */
+		"1048577",
 		"0 0 -1",
 		"0 0 1048577",
 		"0 0 4294967297",
@@ -229,6 +248,13 @@ static void effect(void)
 	check_eq(stock("dcachesize").most, 2 * 16384 * cpus);
 	check_eq(stock("kmemsize").most, 0);
 
+	/* What has no stock does not get any. */
+	check_ok(write_file(SYSCTL, LEGACY));
+	check_eq(stock("kmemsize").most, 0);
+	check_eq(stock("numproc").most, 0);
+	check_eq(stock("numfile").most, 2 * 8 * cpus);
+	check_ok(set(256, 16384, 3));
+
 	/* Amounts so large that the barrier is not far away: no stock. */
 	check_ok(vz_ubc(ve.fd, 0, UB_NUMFILE, 64 * 3 * cpus, UB_MAX));
 	check_eq(ve_call(&ve, churn, 20), 0);
@@ -303,6 +329,7 @@ static void live_privvmpages(void)
 
 static const struct vz_case cases[] = {
 	VZ_CASE(values),
+	VZ_CASE(legacy),
 	VZ_CASE(errors),
 	VZ_CASE(who_may),
 	VZ_CASE(effect),
