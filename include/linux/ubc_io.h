@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User beancounters: statistics of file I/O.  Part of <linux/ubc.h>. */
+/* User beancounters: file I/O.  Part of <linux/ubc.h>. */
 #ifndef _LINUX_UBC_IO_H
 #define _LINUX_UBC_IO_H
 
@@ -27,6 +27,7 @@ enum ubc_io {
 	UBC_IO_SYNC_KINDS = UBC_IO_SYNC_DONE - UBC_IO_SYNC,
 };
 
+struct bdi_writeback;
 struct folio;
 
 #ifdef CONFIG_UBC
@@ -34,6 +35,8 @@ struct folio;
 /* Any context. */
 void ubc_io_slow(struct ubc *ub, enum ubc_io what, unsigned long n);
 void ubc_folio_written_slow(struct folio *folio, unsigned long pages);
+void ubc_dirty_ratios_slow(const struct bdi_writeback *wb, unsigned long *ratio,
+			   unsigned long *bg_ratio);
 
 /* To whoever acts. */
 static inline void ubc_io(enum ubc_io what, size_t bytes)
@@ -49,6 +52,15 @@ static inline void ubc_folio_written(struct folio *folio, unsigned long pages)
 {
 	if (ubc_enabled())
 		ubc_folio_written_slow(folio, pages);
+}
+
+/* For the memory cgroup of @wb; per PAGE_SIZE, unchanged if it has no UB. */
+static inline void ubc_dirty_ratios(const struct bdi_writeback *wb,
+				    unsigned long *ratio,
+				    unsigned long *bg_ratio)
+{
+	if (IS_ENABLED(CONFIG_CGROUP_WRITEBACK) && ubc_enabled())
+		ubc_dirty_ratios_slow(wb, ratio, bg_ratio);
 }
 
 /* Around a call; a task keeps its UB meanwhile. */
@@ -80,6 +92,9 @@ DEFINE_CLASS(ubc_sync, struct ubc_sync, ubc_sync_end(&_T),
 static inline void ubc_io(enum ubc_io what, size_t bytes) { }
 static inline void ubc_folio_written(struct folio *folio,
 				     unsigned long pages) { }
+static inline void ubc_dirty_ratios(const struct bdi_writeback *wb,
+				    unsigned long *ratio,
+				    unsigned long *bg_ratio) { }
 DEFINE_CLASS(ubc_sync, int, (void)_T, kind, enum ubc_io kind)
 
 #endif /* CONFIG_UBC */

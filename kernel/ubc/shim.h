@@ -82,6 +82,9 @@ bool ubc_proc_aux(struct ubc_glue *g, struct proc_dir_entry *dir);
 int ubc_io_init(struct ubc_glue *g);
 void ubc_io_free(struct ubc_glue *g);
 
+/* writeback.c: percent */
+extern int ubc_dirty_ratio, ubc_dirty_background_ratio;
+
 /* event.c */
 void ubc_event_irq(struct irq_work *work);
 void ubc_event_end(struct ubc_glue *g);

@@ -10,6 +10,7 @@
 #include <linux/sysctl.h>
 #include <linux/user_namespace.h>
 
+#include "shim.h"
 #include "sock.h"
 
 /* A write of some values only leaves the others.  Outermost of our locks. */
@@ -48,15 +49,16 @@ static int ubc_precharge_handler(const struct ctl_table *table, int write,
 	return ret;
 }
 
-#ifdef CONFIG_NET
-static int ubc_int_handler(const struct ctl_table *table, int write,
-			   void *buffer, size_t *lenp, loff_t *ppos)
+static int __maybe_unused
+ubc_int_handler(const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos)
 {
 	if (!ubc_sysctl_allowed(write))
 		return -EPERM;
 	return proc_dointvec_minmax(table, write, buffer, lenp, ppos);
 }
 
+#ifdef CONFIG_NET
 static int ubc_1024 = 1024;
 #endif
 
@@ -67,6 +69,26 @@ static const struct ctl_table ubc_sysctls[] = {
 		.mode		= 0600,
 		.proc_handler	= ubc_precharge_handler,
 	},
+#ifdef CONFIG_CGROUP_WRITEBACK
+	{
+		.procname	= "dirty_ratio",
+		.data		= &ubc_dirty_ratio,
+		.maxlen		= sizeof(int),
+		.mode		= 0600,
+		.proc_handler	= ubc_int_handler,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_ONE_HUNDRED,
+	},
+	{
+		.procname	= "dirty_background_ratio",
+		.data		= &ubc_dirty_background_ratio,
+		.maxlen		= sizeof(int),
+		.mode		= 0600,
+		.proc_handler	= ubc_int_handler,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_ONE_HUNDRED,
+	},
+#endif
 #ifdef CONFIG_NET
 	{
 		.procname	= "tcp_max_tw_buckets_ub",

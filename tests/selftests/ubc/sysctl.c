@@ -125,6 +125,42 @@ static void errors(void)
 	want_defaults();
 }
 
+/* Dirty ratios: percent. */
+static const char *const ratios[] = {
+	"/proc/sys/ubc/dirty_ratio",
+	"/proc/sys/ubc/dirty_background_ratio",
+};
+
+static void want_percent(const char *path, long want)
+{
+	char text[32], line[32];
+
+	snprintf(line, sizeof(line), "%ld\n", want);
+	check(read_file(path, text, sizeof(text)) > 0);
+	check(!strcmp(text, line));
+}
+
+static void percent(void)
+{
+	static const char *const wrong[] = { "-1", "101", "x" };
+	unsigned int i, j;
+	long first;
+
+	for (i = 0; i < ARRAY_SIZE(ratios); i++) {
+		first = i ? 30 : 50;
+		want_percent(ratios[i], first);
+		for (j = 0; j < ARRAY_SIZE(wrong); j++)
+			check_err(write_file(ratios[i], wrong[j]), EINVAL);
+		want_percent(ratios[i], first);
+		check_ok(write_file(ratios[i], "0"));
+		want_percent(ratios[i], 0);
+		check_ok(write_file(ratios[i], "100"));
+		want_percent(ratios[i], 100);
+		check_ok(write_file(ratios[i], i ? "30" : "50"));
+		want_percent(ratios[i], first);
+	}
+}
+
 static void drop(int cap)
 {
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -138,13 +174,15 @@ static void drop(int cap)
 /* Stays open in a VE, and is the file here. */
 #define KEPT	0
 
+static const char *path;
+
 static long in_ve(long unused)
 {
 	char c;
 
-	if (open(SYSCTL, O_RDONLY | O_CLOEXEC) != -1 || errno != EACCES)
+	if (open(path, O_RDONLY | O_CLOEXEC) != -1 || errno != EACCES)
 		return 1;
-	if (open(SYSCTL, O_WRONLY | O_CLOEXEC) != -1 || errno != EACCES)
+	if (open(path, O_WRONLY | O_CLOEXEC) != -1 || errno != EACCES)
 		return 2;
 	/* The host's descriptor is of no use here. */
 	if (pread(KEPT, &c, 1, 0) != -1 || errno != EPERM)
@@ -154,21 +192,43 @@ static long in_ve(long unused)
 	return 0;
 }
 
-static void who_may(void)
+static void not_in_ve(const char *file)
 {
 	struct ve ve;
 
-	check_eq(dup2(check_ok(open(SYSCTL, O_RDWR | O_CLOEXEC)), KEPT), KEPT);
+	path = file;
+	check_eq(dup2(check_ok(open(path, O_RDWR | O_CLOEXEC)), KEPT), KEPT);
 	ve_start(&ve, ID, NULL);
 	check_eq(ve_call(&ve, in_ve, 0), 0);
 	drive_stop(&ve);
+}
+
+static void not_a_user(const char *file)
+{
+	check_ok(seteuid(1000));
+	check_err(open(file, O_RDONLY | O_CLOEXEC), EACCES);
+	check_err(open(file, O_WRONLY | O_CLOEXEC), EACCES);
+	check_ok(seteuid(0));
+}
+
+static void who_may(void)
+{
+	unsigned int i;
+
+	not_in_ve(SYSCTL);
+	for (i = 0; i < ARRAY_SIZE(ratios); i++)
+		not_in_ve(ratios[i]);
 	drop(CAP_SYS_RESOURCE);
 	want_defaults();
 	check_err(set_defaults(), EPERM);
-	check_ok(seteuid(1000));
-	check_err(open(SYSCTL, O_RDONLY | O_CLOEXEC), EACCES);
-	check_err(open(SYSCTL, O_WRONLY | O_CLOEXEC), EACCES);
-	check_ok(seteuid(0));
+	for (i = 0; i < ARRAY_SIZE(ratios); i++) {
+		want_percent(ratios[i], i ? 30 : 50);
+		check_err(write_file(ratios[i], i ? "30" : "50"), EPERM);
+	}
+	/* Its capabilities come back with root: last. */
+	not_a_user(SYSCTL);
+	for (i = 0; i < ARRAY_SIZE(ratios); i++)
+		not_a_user(ratios[i]);
 }
 
 struct stock {
@@ -331,6 +391,7 @@ static const struct vz_case cases[] = {
 	VZ_CASE(values),
 	VZ_CASE(legacy),
 	VZ_CASE(errors),
+	VZ_CASE(percent),
 	VZ_CASE(who_may),
 	VZ_CASE(effect),
 	VZ_CASE_SLOW(live_numfile, 240),
