@@ -130,7 +130,7 @@ void ubc_timewait_uncharge_slow(struct ubc *ub);
 /* @size more bytes in the receive queue, which has @used. */
 #define ubc_sk_rmem_charge(sk, used, size) \
 	ubc_sk_ask(sk, true, ubc_sk_rmem_charge_slow, used, size)
-/* sk_rmem_alloc has become less. */
+/* sk_rmem_alloc has changed. */
 #define ubc_sk_rmem_sync(sk)	ubc_sk_tell(sk, ubc_sk_rmem_sync_slow)
 
 /* lockedpages: pages of a user that are sent in place; 0 or -ENOBUFS. */

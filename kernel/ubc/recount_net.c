@@ -13,9 +13,19 @@
 #include "recount.h"
 #include "sock.h"
 
-static unsigned long ubc_sockbuf_bytes(const atomic_t *pages)
+static unsigned long ubc_sockbuf_bytes(int pages)
 {
-	return (unsigned long)atomic_read(pages) << PAGE_SHIFT;
+	return (unsigned long)pages << PAGE_SHIFT;
+}
+
+/* What it has charged, or should have for what is in its receive queue. */
+static int ubc_recount_rcv(struct sock *sk)
+{
+	int noted = atomic_read(&sk->sk_ubuf.rcv);
+
+	if (sk_has_account(sk))
+		return noted;
+	return max(noted, sk_mem_pages(sk_rmem_alloc_get(sk)));
 }
 
 static void ubc_recount_sock(struct ubc_recount *rc, struct hlist_node *link)
@@ -24,9 +34,9 @@ static void ubc_recount_sock(struct ubc_recount *rc, struct hlist_node *link)
 
 	ubc_recount_add(rc, sk->sk_ub, ubc_sock_class(sk->sk_prot_creator), 1);
 	ubc_recount_add(rc, sk->sk_ub, ubc_snd(sk),
-			ubc_sockbuf_bytes(&sk->sk_ubuf.snd));
+			ubc_sockbuf_bytes(atomic_read(&sk->sk_ubuf.snd)));
 	ubc_recount_add(rc, sk->sk_ub, ubc_rcv(sk),
-			ubc_sockbuf_bytes(&sk->sk_ubuf.rcv));
+			ubc_sockbuf_bytes(ubc_recount_rcv(sk)));
 	ubc_recount_add(rc, sk->sk_ub, UBC_LOCKEDPAGES,
 			atomic_read(&sk->sk_ubuf.pinned));
 }

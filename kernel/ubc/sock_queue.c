@@ -153,7 +153,12 @@ bool ubc_sk_rmem_charge_slow(struct sock *sk, int used, int size)
 }
 EXPORT_SYMBOL_GPL(ubc_sk_rmem_charge_slow);
 
-/* As ubc_sk_wmem_sync_slow(). */
+/*
+ * As ubc_sk_wmem_sync_slow(): also for who has added to sk_rmem_alloc.  What
+ * another CPU has charged and not added yet is taken for a page too much, and
+ * charged again when it is there, whatever the bounds: so a counter may be above
+ * its barrier by a packet for each CPU that delivers at that moment.
+ */
 void ubc_sk_rmem_sync_slow(struct sock *sk)
 {
 	struct ubc_sockbuf *b = &sk->sk_ubuf;

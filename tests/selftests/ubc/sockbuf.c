@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* othersockbuf, dgramrcvbuf: UNIX, netlink, UDP and packet sockets. */
+/* othersockbuf: UNIX and netlink sockets. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,7 +12,6 @@
 #include "ktap.h"
 
 #define ID 8400
-#define PORT 7790
 #define KB 1024UL
 #define PG (4 * KB)
 
@@ -230,138 +225,13 @@ static void othersockbuf_netlink(void)
 	drive_stop(&ve);
 }
 
-/* Receive queues of datagrams */
-
-static int receiver, sender;
-
-static long udp_open(long unused)
-{
-	struct sockaddr_in a = drive_local(PORT);
-
-	receiver = check_ok(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	sender = check_ok(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	check_ok(bind(receiver, (struct sockaddr *)&a, sizeof(a)));
-	return 0;
-}
-
-/* A packet socket that sees all of loopback. */
-static long packet_open(long unused)
-{
-	struct sockaddr_ll a = { .sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_ALL),
-		.sll_ifindex = if_nametoindex("lo") };
-
-	receiver = check_ok(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-	sender = check_ok(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	check_ok(bind(receiver, (struct sockaddr *)&a, sizeof(a)));
-	return 0;
-}
-
-static long udp_send(long n)
-{
-	struct sockaddr_in a = drive_local(PORT);
-	char buf[1000] = { 0 };
-
-	while (n--)
-		check_ok(sendto(sender, buf, sizeof(buf), 0,
-				(struct sockaddr *)&a, sizeof(a)));
-	return 0;
-}
-
-/* How many packets there were to read. */
-static long receive_all(long unused)
-{
-	char buf[2000];
-	long n = 0;
-
-	while (recv(receiver, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
-		n++;
-	check_eq(errno, EAGAIN);
-	return n;
-}
-
-static long packet_drops(long unused)
-{
-	struct tpacket_stats st;
-	socklen_t len = sizeof(st);
-
-	check_ok(getsockopt(receiver, SOL_PACKET, PACKET_STATISTICS, &st,
-			    &len));
-	return st.tp_drops;
-}
-
-static long close_both(long unused)
-{
-	close(receiver);
-	return close(sender);
-}
-
-#define FLOOD 200
-
-/* What does not fit below the barrier is dropped, and counted one by one. */
-static void dgramrcvbuf_udp(void)
-{
-	unsigned long barrier = 64 * KB;
-	struct ub_line l;
-	long n;
-
-	drive_start(&ve, ID, "dgramrcvbuf");
-	check_eq(ve_call(&ve, udp_open, 0), 0);
-	bounds(UB_DGRAMRCVBUF, barrier, 2 * barrier);
-	check_eq(ve_call(&ve, udp_send, FLOOD), 0);
-	usleep(200000);
-	l = ub_line(ID, "dgramrcvbuf");
-	check_eq(l.held, barrier);
-	check_eq(l.maxheld, barrier);
-	check(l.failcnt > 0);
-	n = ve_call(&ve, receive_all, 0);
-	check(n > 0);
-	check_eq(l.failcnt, FLOOD - n);
-	/* There is room again. */
-	check_eq(ve_call(&ve, udp_send, 5), 0);
-	usleep(200000);
-	check_eq(ve_call(&ve, receive_all, 0), 5);
-	check_eq(ub_failcnt(ID, "dgramrcvbuf"), FLOOD - n);
-	check_eq(ve_call(&ve, close_both, 0), 0);
-	check_soon(ub_held(ID, "dgramrcvbuf") == 0, 10000);
-	check_soon(ub_held(ID, "othersockbuf") == 0, 10000);
-	drive_stop(&ve);
-}
-
-/* The same for a protocol that does not account its memory. */
-static void dgramrcvbuf_packet(void)
-{
-	unsigned long barrier = 64 * KB;
-	struct ub_line l;
-
-	drive_start(&ve, ID, "dgramrcvbuf");
-	check_eq(ve_call(&ve, packet_open, 0), 0);
-	bounds(UB_DGRAMRCVBUF, barrier, 2 * barrier);
-	check_eq(ve_call(&ve, udp_send, FLOOD), 0);
-	usleep(200000);
-	l = ub_line(ID, "dgramrcvbuf");
-	check_eq(l.held % PG, 0);
-	check(l.held + 2 * PG > barrier);
-	check(l.maxheld <= barrier);
-	check(l.failcnt > 0);
-	check_eq(ve_call(&ve, packet_drops, 0), l.failcnt);
-	check(ve_call(&ve, receive_all, 0) > 0);
-	check(ub_held(ID, "dgramrcvbuf") <= 2 * PG);
-	check_eq(ve_call(&ve, close_both, 0), 0);
-	check_soon(ub_held(ID, "dgramrcvbuf") == 0, 10000);
-	drive_stop(&ve);
-}
-
 /* A VE that is stopped with full buffers gives everything back. */
 static void stop_full(void)
 {
 	drive_start(&ve, ID, "othersockbuf");
 	check_eq(ve_call(&ve, make_pairs, SOCK_STREAM), 0);
-	check_eq(ve_call(&ve, udp_open, 0), 0);
 	check(ve_call(&ve, flood_first, 4096) > 0);
-	check_eq(ve_call(&ve, udp_send, FLOOD), 0);
 	check(ub_held(ID, "othersockbuf") > 0);
-	check(ub_held(ID, "dgramrcvbuf") > 0);
 	drive_stop(&ve);
 }
 
@@ -369,8 +239,6 @@ static const struct vz_case cases[] = {
 	VZ_CASE(othersockbuf_stream),
 	VZ_CASE(othersockbuf_dgram),
 	VZ_CASE(othersockbuf_netlink),
-	VZ_CASE(dgramrcvbuf_udp),
-	VZ_CASE(dgramrcvbuf_packet),
 	VZ_CASE(stop_full),
 };
 VZ_MAIN(cases)
