@@ -190,7 +190,9 @@ int proc_pid_ubc_last(struct seq_file *m, struct pid_namespace *ns,
 void ubc_proc_status(struct seq_file *m, struct task_struct *task);
 
 /* numfile, numpty */
-#define ubc_file_set(f, owner)		((f)->f_ub = (owner))
+#define ubc_file_init(f)		((f)->f_ub = NULL)
+#define ubc_file_charge(f) \
+	(ubc_owner_charge(&(f)->f_ub, UBC_NUMFILE, 1, UBC_HARD) ? -ENFILE : 0)
 #define ubc_file_uncharge(f)		ubc_uncharge((f)->f_ub, UBC_NUMFILE, 1)
 #define ubc_pty_set(tty, owner)		((tty)->ub = (owner))
 #define ubc_pty_uncharge(tty)		ubc_uncharge((tty)->ub, UBC_NUMPTY, 1)
@@ -251,7 +253,11 @@ static inline struct ubc *ubc_task_charge(const struct kernel_clone_args *args)
 	return NULL;
 }
 static inline void ubc_task_set(struct task_struct *p, struct ubc *ub) { }
-static inline void ubc_file_set(struct file *f, struct ubc *ub) { }
+static inline void ubc_file_init(struct file *f) { }
+static inline int ubc_file_charge(struct file *f)
+{
+	return 0;
+}
 static inline void ubc_file_uncharge(struct file *f) { }
 static inline void ubc_pty_set(struct tty_struct *tty, struct ubc *ub) { }
 static inline void ubc_pty_uncharge(struct tty_struct *tty) { }
