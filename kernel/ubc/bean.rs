@@ -306,7 +306,7 @@ impl Beancounter {
     /// Gives back `n` units that were charged before.
     pub(crate) fn uncharge(&self, res: Resource, n: i64) {
         if let Some(stock) = Stock::of(self, res) {
-            if stock.put(n, &rcu::read_lock()) {
+            if stock.put(n, &rcu::read_lock()) || self.spill(&stock, n) {
                 return;
             }
         }
@@ -391,6 +391,21 @@ impl Beancounter {
             smp_mb(Read);
             cpu_relax();
         }
+    }
+
+    /// Gives back `n` units and makes room in the slot of this CPU; whether it was full.
+    fn spill(&self, stock: &Stock<'_>, n: i64) -> bool {
+        // Keeps the UB, as in `uncharge_watched`.
+        let guard = NoPreempt::new();
+        let Some(edge) = stock.spill(n, &guard) else {
+            return false;
+        };
+
+        self.leave(edge);
+        if stock.counter().is_below() {
+            self.judge(stock.resource());
+        }
+        true
     }
 
     /// Moves the stock of all CPUs back; whether there was any.

@@ -156,6 +156,22 @@ impl<'a> Stock<'a> {
         .is_some()
     }
 
+    /// Returns `n` units that did not fit in the slot of this CPU, and a batch of what is there,
+    /// so that the next ones do. `None` if the slot holds less, or stock is not in use any more.
+    pub(crate) fn spill(&self, n: i64, _guard: &NoPreempt) -> Option<Edge> {
+        let room = self.room();
+        small(n, room)?;
+        let batch = room / 2;
+
+        self.counter.begin_move();
+        let edge = change(self.glue.local_slot(self.index), |old| {
+            (old & UNITS >= batch).then(|| old - batch)
+        })
+        .map(|_| self.counter.uncharge(n + batch));
+        self.counter.end_move();
+        edge
+    }
+
     /// The most that all CPUs together may have.
     pub(crate) fn most(&self) -> i64 {
         2 * i64::from(self.batch.load(Relaxed)) * self.ub.cpus()
