@@ -27,6 +27,14 @@ const EQUAL: [&str; 8] = [
     "NUMIPTENT",
 ];
 
+/// Buffers, the sockets that must find room in them, and how bad it is if
+/// these do not.
+const ROOM: [(&str, &str, Class); 3] = [
+    ("TCPSNDBUF", "NUMTCPSOCK", Class::Error),
+    ("OTHERSOCKBUF", "NUMOTHERSOCK", Class::Error),
+    ("TCPRCVBUF", "NUMTCPSOCK", Class::Warning),
+];
+
 /// `n` times `size`, at most unlimited.
 fn times(n: u64, size: u64) -> u64 {
     n.saturating_mul(size).min(UNLIMITED)
@@ -97,11 +105,7 @@ impl Checker<'_> {
 
     /// Between barrier and limit every socket must find room for a buffer.
     fn socket_gaps(&mut self) {
-        for (name, sockets, class) in [
-            ("TCPSNDBUF", "NUMTCPSOCK", Class::Error),
-            ("OTHERSOCKBUF", "NUMOTHERSOCK", Class::Error),
-            ("TCPRCVBUF", "NUMTCPSOCK", Class::Warning),
-        ] {
+        for (name, sockets, class) in ROOM {
             let (Some(p), Some(n)) = (self.pair(name), self.lim(sockets)) else {
                 continue;
             };
@@ -118,6 +122,14 @@ impl Checker<'_> {
                 self.add(class, name, &text, Some(Pair { limit, ..p }));
             }
         }
+    }
+
+    /// What all sockets of a kind of buffer need between barrier and limit.
+    fn room(&self, name: &str) -> u64 {
+        ROOM.iter()
+            .find(|(buffers, ..)| *buffers == name)
+            .and_then(|(_, sockets, _)| self.lim(sockets))
+            .map_or(0, |n| times(n, PER_SOCKET))
     }
 
     fn buffers(&mut self) {
@@ -145,7 +157,7 @@ impl Checker<'_> {
             };
             let fix = Pair {
                 barrier: *least,
-                limit: plus(p.limit, least - p.barrier),
+                limit: plus(p.limit, least - p.barrier).max(plus(*least, self.room(name))),
             };
             self.add(*class, name, &text, Some(fix));
         }

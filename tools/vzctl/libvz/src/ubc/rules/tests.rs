@@ -89,6 +89,25 @@ fn each_rule_is_found_and_repaired() {
     }
 }
 
+/// Whoever types each repair that is shown, in this order, ends with a good
+/// configuration: the last one for a parameter breaks none of its rules.
+#[test]
+fn repairs_may_be_typed_in_order() {
+    for line in [
+        "TCPRCVBUF=\"10\"",
+        "TCPSNDBUF=\"10:5\"",
+        "OTHERSOCKBUF=\"20:10\"",
+        "DGRAMRCVBUF=\"20:10\"",
+    ] {
+        let mut f = file(&format!("{BASIC}\n{line}\n"));
+        for finding in rules().check(&f) {
+            f.set(finding.param.name, &finding.fix.unwrap()).unwrap();
+        }
+        let left = rules().check(&f);
+        assert!(left.iter().all(|f| f.class == Class::Advice), "{left:?}");
+    }
+}
+
 #[test]
 fn simple_mode() {
     assert_eq!(check("PHYSPAGES=\"0:256M\"\nSWAPPAGES=\"0\"\n"), []);
