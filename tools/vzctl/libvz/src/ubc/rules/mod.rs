@@ -90,6 +90,7 @@ impl Rules {
         };
         c.values();
         c.barriers();
+        c.least();
         let simple = Simple::of(c.pair("PHYSPAGES"), c.pair("SWAPPAGES"));
         if self.simple.unwrap_or(simple.is_some()) {
             c.simple(self.node);
@@ -201,6 +202,24 @@ impl Checker<'_> {
                     line: Some(line),
                     fix: None,
                 });
+            }
+        }
+    }
+
+    /// What `vzctl set` would refuse, too.
+    fn least(&mut self) {
+        for param in params::TABLE.iter().filter(|p| p.resource.is_some()) {
+            let Some(p) = self.pair(param.name) else {
+                continue;
+            };
+            if p.barrier.min(p.limit) < param.least {
+                let text = format!(
+                    "it must be at least {}, it is {}",
+                    param.least,
+                    p.to_config()
+                );
+                let fix = Pair::both(p.barrier.max(p.limit).max(param.least));
+                self.add(Class::Error, param.name, &text, Some(fix));
             }
         }
     }

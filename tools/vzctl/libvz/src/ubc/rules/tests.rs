@@ -60,6 +60,7 @@ fn each_rule_is_found_and_repaired() {
         ("NUMPTY=\"15:16\"", Class::Error),
         ("NUMSIGINFO=\"255:256\"", Class::Error),
         ("NUMIPTENT=\"16:20\"", Class::Error),
+        ("NUMIPTENT=\"15\"", Class::Error),
         ("LOCKEDPAGES=\"10:9\"", Class::Error),
         ("NUMFLOCK=\"10:9\"", Class::Error),
         ("VMGUARPAGES=\"100:200\"", Class::Error),
@@ -98,6 +99,7 @@ fn repairs_may_be_typed_in_order() {
         "TCPSNDBUF=\"10:5\"",
         "OTHERSOCKBUF=\"20:10\"",
         "DGRAMRCVBUF=\"20:10\"",
+        "NUMIPTENT=\"5:4\"",
     ] {
         let mut f = file(&format!("{BASIC}\n{line}\n"));
         for finding in rules().check(&f) {
