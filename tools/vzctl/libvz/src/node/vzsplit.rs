@@ -28,7 +28,7 @@ const MIB: u64 = (1 << 20) / PAGE;
 /// RAM that is left to the node at least, in pages.
 const RESERVE: u64 = 256 * MIB;
 /// The least RAM that makes a VE, in pages.
-const LEAST: u64 = 32 * MIB;
+const LEAST: u64 = sizes::LEAST_RAM / PAGE;
 
 /// The command line.
 #[must_use]

@@ -3,6 +3,7 @@
 
 use super::Checker;
 use super::Class;
+use super::sizes::LEAST_RAM;
 use crate::node::Memory;
 use crate::units;
 use crate::units::LEGACY_UNLIMITED_PAGES;
@@ -39,6 +40,13 @@ impl Checker<'_> {
                     limit: most,
                 };
                 self.add(Class::Warning, name, &text, Some(fix));
+            } else if name == "PHYSPAGES" && p.limit < LEAST_RAM / units::PAGE {
+                let text = format!(
+                    "the limit of {} is below the {} that it takes to make a VE",
+                    units::human(p.limit.saturating_mul(units::PAGE)),
+                    units::human(LEAST_RAM),
+                );
+                self.add(Class::Warning, name, &text, None);
             }
         }
     }

@@ -25,6 +25,8 @@ pub const LEGACY: Sizes = Sizes {
     file: 384,
 };
 
+/// The least RAM that makes a VE.
+pub const LEAST_RAM: u64 = 32 << 20;
 /// About one buffer: what each socket must be able to get when the common
 /// pool is used up.
 pub const PER_SOCKET: u64 = 2560;

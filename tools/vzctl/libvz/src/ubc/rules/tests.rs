@@ -120,6 +120,14 @@ fn simple_mode() {
         warnings[0].text,
         "PHYSPAGES: the limit of 2G is above the 1G of RAM that the node has"
     );
+    // As of somebody who says 512 and means megabytes.
+    let found = check("PHYSPAGES=\"0:512B\"\nSWAPPAGES=\"0\"\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, Class::Warning);
+    assert_eq!(
+        found[0].text,
+        "PHYSPAGES: the limit of 4K is below the 32M that it takes to make a VE"
+    );
     let forced = Rules {
         simple: Some(true),
         ..rules()
