@@ -335,6 +335,9 @@ fn limits_that_do_not_fit_are_warned_of() {
          240:250\n  try: vzctl set 102 --numproc 250 --save\n"
     );
     assert!(node.conf_text(102).contains("NUMPROC=\"240:250\"\n"));
+    // Half of what it takes to have RAM and swap.
+    let ran = node.run("vzctl --dry-run set 102 --ram 1G --save");
+    assert!(ran.err.contains("or SWAPPAGES must be set, too"), "{ran:?}");
     // It was said before.
     let ran = node.run("vzctl set 102 --numpty 20 --save");
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));

@@ -94,7 +94,10 @@ impl Checker<'_> {
             return;
         };
         if p.barrier != 0 || p.limit < LEGACY_UNLIMITED_PAGES {
-            let text = format!("it must be 0:unlimited, it is {}", p.to_config());
+            let mut text = format!("it must be 0:unlimited, it is {}", p.to_config());
+            if p.limit < LEGACY_UNLIMITED_PAGES && self.pair("SWAPPAGES").is_none() {
+                text += "; or SWAPPAGES must be set, too";
+            }
             let fix = Pair {
                 barrier: 0,
                 limit: UNLIMITED,
