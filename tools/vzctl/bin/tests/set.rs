@@ -75,6 +75,39 @@ fn ram_brings_what_follows_from_it() {
     assert_eq!(node.fake_ubc(101, 5), Some((UNLIMITED, UNLIMITED)));
 }
 
+/// Neither RAM and swap nor all counters: it could not start any more.
+#[test]
+fn a_configuration_that_starts_stays_one() {
+    let node = Node::with_ves();
+    node.fake_running(101);
+    let before = node.conf_text(101);
+    for dry_run in ["", "--dry-run "] {
+        let err = node
+            .run(&format!("vzctl {dry_run}set 101 --ram unlimited --save"))
+            .fails(28);
+        assert!(
+            err.starts_with("vzctl: cannot save PHYSPAGES of VE 101: VE 101 has no KMEMSIZE: ")
+                && err.contains("try: vzctl set 101 --ram "),
+            "{err}"
+        );
+    }
+    assert_eq!(node.conf_text(101), before);
+    assert_eq!(node.fake_ubc(101, 6), None);
+    // Until the stop it may be so, and with --force.
+    let ran = node.run("vzctl set 101 --ram unlimited");
+    assert_eq!(
+        ran.err,
+        "this lasts until the VE stops; add --save to keep it\n"
+    );
+    assert_eq!(node.fake_ubc(101, 6), Some((0, UNLIMITED)));
+    node.run("vzctl set 101 --ram unlimited --force --save")
+        .ok();
+    assert!(node.conf_text(101).contains("PHYSPAGES=\"0:unlimited\"\n"));
+    // The way back, and other changes, are free.
+    node.run("vzctl set 101 --numproc 99 --save").ok();
+    node.run("vzctl set 101 --ram 1G --save").ok();
+}
+
 #[test]
 fn what_a_running_ve_cannot_take() {
     let node = Node::with_ves();

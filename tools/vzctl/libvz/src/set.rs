@@ -32,7 +32,8 @@ use serde_json::json;
 ///
 /// # Errors
 /// Unknown VE (14), locked (9), refused by the kernel (1), needs a stop or a
-/// restart (32), cannot be saved (139).
+/// restart (32), could not start with what would be saved (28), cannot be
+/// saved (139).
 pub fn set(ctx: &Ctx<'_>, id: Veid, args: &args::Set) -> Result<Outcome> {
     let old = load(ctx, id)?;
     let lock = ctx.lock(id, "setting")?;
@@ -44,7 +45,10 @@ pub fn set(ctx: &Ctx<'_>, id: Veid, args: &args::Set) -> Result<Outcome> {
     if args.reset_ub {
         return reset(ctx, &old, live);
     }
-    judge(ctx, &old, &plan);
+    if args.save && !args.force {
+        plan.startable(ctx, &old)?;
+    }
+    judge(ctx, &old, &plan, args.save);
     if ctx.opts.dry_run {
         return Ok(plan.describe(ctx, &old));
     }
@@ -90,7 +94,11 @@ pub fn set(ctx: &Ctx<'_>, id: Veid, args: &args::Set) -> Result<Outcome> {
 }
 
 /// Warns of what the change makes worse, and says how to mend it.
-fn judge(ctx: &Ctx<'_>, old: &VeConfig, plan: &Plan) {
+fn judge(ctx: &Ctx<'_>, old: &VeConfig, plan: &Plan, save: bool) {
+    // Nothing starts with what is not saved, so that it need not be complete.
+    if !save && plan.new.limits().is_err() {
+        return;
+    }
     let rules = Rules::new(Memory::read(&ctx.paths).ok());
     for finding in rules.news(old.file(), plan.new.file()) {
         let class = match finding.class {

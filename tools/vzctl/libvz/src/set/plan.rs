@@ -143,6 +143,21 @@ impl Plan {
         Ok(pairs)
     }
 
+    /// Refuses what would leave a configuration that can be started as one
+    /// that cannot: without a limit on RAM, and without all counters.
+    pub(super) fn startable(&self, ctx: &Ctx<'_>, old: &VeConfig) -> Result<()> {
+        if old.limits().is_err() {
+            return Ok(());
+        }
+        self.new.limits().map(drop).map_err(|err| {
+            err.context(format!(
+                "cannot save {} of {}",
+                self.log_names(),
+                ctx.label(old.id())
+            ))
+        })
+    }
+
     /// What the log says was set.
     pub(super) fn log_names(&self) -> String {
         let sample = self.sample.iter().map(|s| format!("sample {s}"));
