@@ -75,6 +75,27 @@ fn ram_brings_what_follows_from_it() {
     assert_eq!(node.fake_ubc(101, 5), Some((UNLIMITED, UNLIMITED)));
 }
 
+/// The example of the manual page, and what a bare number is.
+#[test]
+fn sizes_and_pairs() {
+    let node = Node::with_ves();
+    node.fake_running(101);
+    node.run("vzctl set 101 --numproc 400 --kmemsize 64M:70M --save")
+        .ok();
+    assert_eq!(node.fake_ubc(101, 0), Some((64 << 20, 70 << 20)));
+    for (line, resource, pair) in [
+        ("--ram 1073741824", 6, (0, 262_144)),
+        ("--swap 3P", 24, (0, 3)),
+        ("--privvmpages 1000:1G", 2, (1000, 262_144)),
+        ("--tcpsndbuf 1000:unlimited", 13, (1000, UNLIMITED)),
+    ] {
+        node.run(&format!("vzctl set 101 {line}")).ok();
+        assert_eq!(node.fake_ubc(101, resource), Some(pair), "{line}");
+    }
+    let err = node.run("vzctl set 101 --kmemsize unlimted").fails(21);
+    assert!(err.contains("or \"unlimited\""), "{err}");
+}
+
 /// Neither RAM and swap nor all counters: it could not start any more.
 #[test]
 fn a_configuration_that_starts_stays_one() {

@@ -191,7 +191,7 @@ fn check_range(value: u64) -> Option<u64> {
 fn not_a_number(text: &str, unit: Unit) -> String {
     match unit {
         Unit::Count => format!("\"{text}\" is not a number"),
-        _ => format!("\"{text}\" is not a size such as 512M, 2.5G or 1000"),
+        _ => format!("\"{text}\" is not a size such as 512M, 2.5G or 1000, or \"unlimited\""),
     }
 }
 

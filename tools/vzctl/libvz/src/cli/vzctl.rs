@@ -278,12 +278,17 @@ fn set(all: bool) -> Command {
                      (names, ids, directories, addresses, template) stays",
                 ),
         );
-    examples(
-        options::add(bulk(cmd), For::Set, all),
-        "vzctl set 101 --ram 1G --swap 2G --save\n\
-         vzctl set 101 --numproc 400 --numfile 20000:22000 --save\n\
-         vzctl set 101 --userpasswd root:secret\n\
-         vzctl set web1 --onboot yes --save\n\
+    options::add(bulk(cmd), For::Set, all).after_help(
+        "SIZE, BYTES and PAGES take the suffixes B, K, M, G, T (powers of 1024) and P (pages of \
+         4096 bytes), NUM takes none. A bare number is bytes, for PAGES pages. One value sets \
+         barrier and limit; unlimited is the largest. A VE has either a limit on RAM and one on \
+         swap, or a value for every beancounter; --save refuses what leaves it without, unless \
+         with --force.\n\n\
+         Examples:\n  \
+         vzctl set 101 --ram 1G --swap 2G --save\n  \
+         vzctl set 101 --numproc 400 --kmemsize 64M:70M --save\n  \
+         vzctl set 101 --userpasswd root:secret\n  \
+         vzctl set web1 --onboot yes --save\n  \
          vzctl set 101 --applyconfig vswap-1g --save",
     )
 }
