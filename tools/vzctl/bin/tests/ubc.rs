@@ -175,6 +175,24 @@ fn vzubc_exact() {
 }
 
 #[test]
+fn vzubc_of_a_saved_file() {
+    let node = node();
+    let file = node.path("proc/bc/resources");
+    let file = file.to_str().unwrap();
+    node.run(&format!("vzubc -f {file} 101")).ok();
+    // 102 does not run and 999 does not exist here, which is no reason.
+    for id in ["102", "999"] {
+        assert_eq!(
+            node.run(&format!("vzubc -f {file} {id}")).fails(21),
+            format!(
+                "vzubc: cannot show VE {id}: /proc/bc/resources has no lines of it  \
+                 [VZ_INVALID_PARAMETER_VALUE, 21]\n"
+            )
+        );
+    }
+}
+
+#[test]
 fn vzubc_since_the_last_call() {
     let node = node();
     let fails = |line: &str| {

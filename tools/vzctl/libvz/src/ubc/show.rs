@@ -251,9 +251,18 @@ fn chosen(ctx: &Ctx<'_>, m: &ArgMatches) -> Result<Vec<Beancounter>> {
         all.sort_by_key(|b| b.id);
         return Ok(all);
     };
-    wanted
-        .map(|text| ubc::of(ctx, &all, id::resolve(&ctx.paths, text)?).cloned())
-        .collect()
+    let file = m.get_one::<String>("file");
+    let of = |text: &String| {
+        let id = id::resolve(&ctx.paths, text)?;
+        let found = ubc::of(ctx, &all, id).cloned();
+        // Whether the VE exists or runs now says nothing about a file.
+        found.map_err(|err| match file {
+            Some(file) => Error::new(Code::BadValue, format!("cannot show VE {id}"))
+                .why(format!("{file} has no lines of it")),
+            None => err,
+        })
+    };
+    wanted.map(of).collect()
 }
 
 fn read(ctx: &Ctx<'_>, m: &ArgMatches) -> Result<Vec<Beancounter>> {
