@@ -41,7 +41,9 @@ pub(super) fn options(
             barrier: now.barrier.min(UNLIMITED),
         },
         _ => {
-            let barrier = more(finite(now.barrier, unit)?, need);
+            // More than a barrier may be held: it was lowered, or the rest
+            // was charged up to the limit.
+            let barrier = more(finite(now.barrier, unit)?.max(now.held), need);
             let gap = now.limit.saturating_sub(now.barrier);
             let limit = match finite(now.limit, unit) {
                 Some(_) => barrier.saturating_add(gap).min(UNLIMITED),
@@ -81,6 +83,20 @@ mod tests {
         };
         let param = params::by_resource_name(name).unwrap();
         options(param, &now, need, simple).unwrap_or_default()
+    }
+
+    /// A barrier that was set to below what is held.
+    #[test]
+    fn more_than_what_is_held() {
+        let now = Usage {
+            held: 1000,
+            barrier: 100,
+            limit: 110,
+            ..Usage::default()
+        };
+        let param = params::by_resource_name("privvmpages").unwrap();
+        let text = options(param, &now, 0, None).unwrap();
+        assert_eq!(text, "--privvmpages 1250:1260");
     }
 
     #[test]
