@@ -161,6 +161,24 @@ fn vzmemcheck() {
 }
 
 #[test]
+fn vzmemcheck_when_nothing_is_limited() {
+    let node = node();
+    put(
+        &node,
+        "proc/bc/resources",
+        &beancounters(&[(101, &counters(&[]))]),
+    );
+    let ran = node.run("vzmemcheck");
+    assert!(
+        ran.status == 1
+            && ran
+                .err
+                .contains("warning: LowMem: no limit bounds what is promised, see vzmemcheck -v\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn vzmemcheck_when_too_much_is_promised() {
     let node = node();
     put(

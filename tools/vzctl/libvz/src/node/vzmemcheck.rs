@@ -108,10 +108,13 @@ fn run(ctx: &Ctx<'_>, m: &ArgMatches) -> Result<u8> {
         for i in &over {
             let (what, kind, _) = COLUMNS[*i];
             let kind = if kind == "util" { "in use" } else { "promised" };
-            ctx.out.warn(&format!(
-                "{what}: {} % of the node's is {kind}",
-                claim::percent(shares[*i])
-            ));
+            ctx.out.warn(&match shares[*i].is_finite() {
+                true => format!(
+                    "{what}: {} % of the node's is {kind}",
+                    claim::percent(shares[*i])
+                ),
+                false => format!("{what}: no limit bounds what is {kind}, see vzmemcheck -v"),
+            });
         }
     }
     Ok(u8::from(!over.is_empty()))
