@@ -332,6 +332,14 @@ fn vzcfgscale() {
         err.contains("cannot scale NUMPROC=\"many\"") && err.contains("103.conf line 1"),
         "{err}"
     );
+    for bad in ["1:2:3", "10K", "18446744073709551616"] {
+        put(
+            &node,
+            "etc/vz/conf/103.conf",
+            &format!("NUMPROC=\"{bad}\"\n"),
+        );
+        scale(&["-u", "2", "-o", file]).fails(85);
+    }
     // Smaller buffers than a socket needs.
     std::fs::copy(node.conf(102), node.conf(103)).unwrap();
     let ran = scale(&["-u", "0.02"]);

@@ -166,14 +166,19 @@ fn scaled(old: &File, m: &ArgMatches) -> Result<(File, Vec<Change>)> {
             if param.scale == Scale::No || text.is_empty() {
                 continue;
             }
-            let value = scale::value(param, text, by).ok_or_else(|| {
-                let err = Error::new(Code::BadConfig, format!("cannot scale {name}=\"{text}\""))
-                    .why("it is not made of numbers");
+            let bad = |why: String| {
+                let err =
+                    Error::new(Code::BadConfig, format!("cannot scale {name}=\"{text}\"")).why(why);
                 match old.origin(name) {
                     Some(at) => err.at(at),
                     None => err,
                 }
-            })?;
+            };
+            if let Some(unit) = param.kind.unit() {
+                units::parse_pair(text, unit).map_err(bad)?;
+            }
+            let value = scale::value(param, text, by)
+                .ok_or_else(|| bad("it is not made of numbers".into()))?;
             new.set(name, &value)?;
             changes.push((param.name, text.to_string(), value));
         }
