@@ -62,4 +62,7 @@ fn vzcfgvalidate() {
     validate(&["-v", "yes"]).fails(1);
     validate(&["-v", "no"]).ok();
     validate(&["-v", "perhaps"]).fails(21);
+    // An id is no file.
+    let err = node.run("vzcfgvalidate 102").fails(1);
+    assert!(err.ends_with("try: ls /etc/vz/conf\n"), "{err}");
 }

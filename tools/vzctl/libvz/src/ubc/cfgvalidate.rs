@@ -101,7 +101,9 @@ pub fn main(argv: Vec<OsString>) -> u8 {
 fn run(ctx: &Ctx<'_>, m: &ArgMatches) -> Result<u8> {
     let path = m.get_one::<String>("file").map_or("", String::as_str);
     let Some(mut file) = File::read(Path::new(path))? else {
-        return Err(Error::new(Code::NoConfig, format!("cannot read {path}")).why("no such file"));
+        return Err(Error::new(Code::NoConfig, format!("cannot read {path}"))
+            .why("no such file")
+            .hint("ls /etc/vz/conf"));
     };
     let rules = Rules {
         sizes: if m.get_flag("legacy") { LEGACY } else { MODERN },
