@@ -92,6 +92,12 @@ fn sizes_and_pairs() {
         node.run(&format!("vzctl set 101 {line}")).ok();
         assert_eq!(node.fake_ubc(101, resource), Some(pair), "{line}");
     }
+    assert_eq!(
+        node.run("vzctl set 101 --ram 1G --physpages 0:unlimited")
+            .fails(20),
+        "vzctl: --ram and --physpages together: both set PHYSPAGES  \
+         [VZ_INVALID_PARAMETER_SYNTAX, 20]\n  try: give one of them\n"
+    );
     let err = node.run("vzctl set 101 --kmemsize unlimted").fails(21);
     assert!(err.contains("or \"unlimited\""), "{err}");
 }

@@ -126,6 +126,8 @@ fn choices(kind: Kind) -> Option<&'static [&'static str]> {
 /// A value is bad, or this version cannot do what the option asks.
 pub fn settings(matches: &ArgMatches, target: For) -> Result<Vec<Setting>> {
     let mut all: Vec<Setting> = Vec::new();
+    // Options of the same places.
+    let mut given: Vec<&str> = Vec::new();
     for param in params::TABLE.iter().filter(|p| !p.option.is_empty()) {
         if target == For::Create && param.kind == Kind::Template {
             // `create` has an option of its own for it.
@@ -151,15 +153,16 @@ pub fn settings(matches: &ArgMatches, target: For) -> Result<Vec<Setting>> {
             if param.kind == Kind::Password {
                 continue;
             }
-            if let Some(twice) = all.iter().find(|s| std::ptr::eq(s.param, setting.param)) {
-                let (first, second) = (twice.param.option, param.option);
+            let mut before = all.iter().zip(&given);
+            if let Some((_, first)) = before.find(|(s, _)| std::ptr::eq(s.param, setting.param)) {
                 return Err(
-                    Error::new(Code::Usage, format!("--{first} and --{second} together"))
+                    Error::new(Code::Usage, format!("--{first} and --{name} together"))
                         .why(format!("both set {}", setting.param.name))
                         .hint("give one of them"),
                 );
             }
             all.push(setting);
+            given.push(name);
         }
     }
     Ok(all)
