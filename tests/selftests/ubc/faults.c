@@ -249,8 +249,8 @@ static void both(void)
 }
 
 static const struct vz_case cases[] = {
-	VZ_CASE_SLOW(slab, 600),
-	VZ_CASE_SLOW(pages, 600),
-	VZ_CASE_SLOW(both, 600),
+	VZ_CASE_SLOW(slab, 1800),
+	VZ_CASE_SLOW(pages, 1800),
+	VZ_CASE_SLOW(both, 1800),
 };
 VZ_MAIN(cases)
